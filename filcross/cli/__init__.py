@@ -1,0 +1,73 @@
+"""The command line: parse, call one station, render. The only place that prints or exits."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from filcross import __version__
+from filcross.errors import FilcrossError
+
+EPILOG = (
+    "Exit codes: 0 yes; 1 the verdict is no; 2 usage or configuration; 3 the environment lacks something; "
+    "4 nothing to check, or not judgeable; 5 input not supported; 6 a build failed; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="filcross",
+    help="Fil-C, the memory-safe C and C++ compiler, as an ordinary cross target of nixpkgs.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"filcross {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+def _register() -> None:
+    """Add the commands; their heavy imports happen inside them."""
+    from filcross.cli import commands
+
+    commands.register(app)
+
+
+def main() -> None:
+    """Run the command line: the one handler that turns an error into words and an exit code."""
+    from filcross.cli import output
+
+    _register()
+    try:
+        app()
+    except FilcrossError as error:
+        output.show_error(error, as_json="--json" in sys.argv)
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        failure = output.explain_os_error(error)
+        output.show_error(failure, as_json="--json" in sys.argv)
+        sys.exit(failure.exit_code)

@@ -1,0 +1,1 @@
+"""Reading ELF files and judging whether they are Fil-C code."""

@@ -1,0 +1,1 @@
+"""Driving Nix: finding it, evaluating, building, and reading its log."""

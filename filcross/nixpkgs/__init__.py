@@ -1,0 +1,1 @@
+"""nixpkgs trees: where they come from, what shape they have, and the edits that teach them Fil-C."""

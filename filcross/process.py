@@ -1,0 +1,191 @@
+"""The only place that starts processes, on top of the `sh` library.
+
+Every child gets an argument list (never a shell line), its own session, no terminal, and `LC_ALL=C`. When
+the user interrupts, or a time limit passes, the child's whole process group is asked to end (SIGTERM) and
+made to (SIGKILL) three seconds later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filcross.errors import BuildFailedError, FilcrossError, MissingRequirementError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+GRACE_SECONDS = 3.0
+TAIL_LINES = 25
+
+_HINTS = {
+    "nix-build": "install Nix 2.8 or newer (Debian: apt-get install nix-bin)",
+    "nix-instantiate": "install Nix 2.8 or newer (Debian: apt-get install nix-bin)",
+    "nix-store": "install Nix 2.8 or newer (Debian: apt-get install nix-bin)",
+    "git": "install git (Debian: apt-get install git)",
+    "patchelf": "install patchelf (Debian: apt-get install patchelf)",
+    "make": "install make (Debian: apt-get install make)",
+    "objcopy": "install binutils (Debian: apt-get install binutils)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a finished child left: its argument list, exit status (negative for a signal) and output."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def command_line(self) -> str:
+        """The command as a person would type it."""
+        return shlex.join(self.argv)
+
+
+class ProcessFailedError(BuildFailedError):
+    """A child ended with a status that its caller did not expect."""
+
+    def __init__(self, completed: Completed, *, hint: str | None = None) -> None:
+        lines = (completed.stderr or completed.stdout).rstrip().splitlines()
+        super().__init__(
+            f"`{completed.command_line}` failed with exit code {completed.exit_code}",
+            hint=hint,
+            details=tuple(lines[-TAIL_LINES:]),
+        )
+        self.completed = completed
+
+
+class ProcessTimeoutError(FilcrossError):
+    """A child did not end within its time limit (seconds) and was stopped."""
+
+    exit_code = MissingRequirementError.exit_code
+
+
+def find_program(name: str, *, path: str | None = None, hint: str | None = None) -> str:
+    """Return the absolute path of the program `name`, or raise `MissingRequirementError`."""
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise MissingRequirementError(
+            f"the program `{name}` is not on PATH",
+            hint=hint or _HINTS.get(os.path.basename(name), f"install `{name}` and try again"),  # noqa: PTH119
+        )
+    return os.path.abspath(found)  # noqa: PTH100  (a symlinked driver must keep the name it was called by)
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    timeout: float | None = None,
+    stdin: str | None = None,
+    on_stdout: Callable[[str], None] | None = None,
+    on_stderr: Callable[[str], None] | None = None,
+    hint: str | None = None,
+) -> Completed:
+    """Run `argv` to its end and return what it left.
+
+    `env` holds additions to the current environment. `timeout` is in seconds. `on_stdout` and `on_stderr`
+    get each line (without its newline) as it comes, from another thread. With `check`, a status other
+    than 0 raises `ProcessFailedError` (with `hint`). A missing program raises `MissingRequirementError`,
+    a time limit `ProcessTimeoutError`.
+    """
+    import sh
+
+    program, *arguments = [os.fspath(item) for item in argv]
+    merged = {**os.environ, "LC_ALL": "C", **(env or {})}
+    resolved = find_program(program, path=merged.get("PATH"))
+    stdout, stderr = _Lines(on_stdout), _Lines(on_stderr)
+    running = sh.Command(resolved)(
+        *arguments,
+        _bg=True,
+        _bg_exc=False,
+        _cwd=os.fspath(cwd) if cwd else None,
+        _env=merged,
+        _in=stdin if stdin is not None else "",
+        _out=stdout.feed,
+        _err=stderr.feed,
+        _tty_out=False,
+        _new_session=True,
+        _decode_errors="replace",
+        _encoding="utf-8",
+        _ok_code=list(range(256)),
+    )
+    timer_fired = threading.Event()
+    timer = None
+    if timeout is not None:
+
+        def expire() -> None:
+            timer_fired.set()
+            _stop(running)
+
+        timer = threading.Timer(timeout, expire)
+        timer.daemon = True
+        timer.start()
+    try:
+        exit_code = _wait(running, sh)
+    except BaseException:
+        _stop(running)
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+    completed = Completed((program, *arguments), exit_code, stdout.text(), stderr.text())
+    if timer_fired.is_set():
+        raise ProcessTimeoutError(
+            f"`{completed.command_line}` did not finish within {timeout:g} s and was stopped",
+            hint=hint,
+            details=tuple(completed.stderr.splitlines()[-TAIL_LINES:]),
+        )
+    if check and exit_code != 0:
+        raise ProcessFailedError(completed, hint=hint)
+    return completed
+
+
+class _Lines:
+    """Collects the lines of one stream and passes each on."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._chunks: list[str] = []
+        self._on_line = on_line
+
+    def feed(self, chunk: str) -> None:
+        self._chunks.append(chunk)
+        if self._on_line is not None:
+            self._on_line(chunk.rstrip("\n"))
+
+    def text(self) -> str:
+        return "".join(self._chunks)
+
+
+def _wait(running: object, sh: object) -> int:
+    try:
+        running.wait()  # type: ignore[attr-defined]
+    except (sh.ErrorReturnCode, sh.SignalException) as error:  # type: ignore[attr-defined]
+        return int(error.exit_code)
+    return int(running.exit_code)  # type: ignore[attr-defined]
+
+
+def _stop(running: object) -> None:
+    """End the child's process group: politely, then surely."""
+    pid = running.pid  # type: ignore[attr-defined]
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+        killer = threading.Timer(GRACE_SECONDS, _kill_group, args=(pid,))
+        killer.daemon = True
+        killer.start()
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""Fil-C toolchains: releases, folders on disk, and the ABI simulator."""
