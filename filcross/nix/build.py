@@ -1,0 +1,207 @@
+"""Build derivations, follow them as they run, and tell causes from victims."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from filcross.nix import events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from filcross.nix.command import Nix
+
+TAIL_LINES = 25
+_DERIVATION = re.compile(r"'?(/[^\s']+\.drv)'?")
+_VICTIM = re.compile(r"dependencies of derivation|^error: build of |^error: some dependencies")
+_STORE_NAME = re.compile(r"^[0-9a-z]{32}-(.+?)(\.drv)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A derivation that failed by itself: why, the end of its log, and the command for the whole log."""
+
+    derivation: str
+    name: str
+    message: str
+    tail: tuple[str, ...]
+    log_command: str
+    fixed_output: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What became of one attribute: its outputs by name, or the failures that stand in its way."""
+
+    attribute: str
+    derivation: str
+    outputs: Mapping[str, Path]
+    built: bool
+    causes: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A build under way: its package, its phase, its last line, and when it began (`time.monotonic`)."""
+
+    name: str
+    phase: str
+    line: str
+    since: float
+
+
+class Watcher(Protocol):
+    """What wants to know how the builds go; called from another thread."""
+
+    def update(self, running: Sequence[Running], progress: events.Progress | None) -> None:
+        """Show the builds that run now."""
+
+    def started(self, name: str) -> None:
+        """Say that a build began."""
+
+    def finished(self, name: str, seconds: float, *, failed: bool) -> None:
+        """Say that a build ended."""
+
+    def log_line(self, name: str, line: str) -> None:
+        """Take a line of a build's log."""
+
+
+@dataclass(slots=True)
+class _Active:
+    derivation: str
+    since: float
+    phase: str = ""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+
+class _Tracker:
+    """Follows the events of one `nix-store --realise`."""
+
+    def __init__(self, watcher: Watcher | None) -> None:
+        self._watcher = watcher
+        self._parser = events.Parser()
+        self._active: dict[int, _Active] = {}
+        self._progress: events.Progress | None = None
+        self.tails: dict[str, tuple[str, ...]] = {}
+        self.errors: dict[str, str] = {}
+        self.other_errors: list[str] = []
+
+    def feed(self, line: str) -> None:
+        event = self._parser.feed(line)
+        match event:
+            case events.BuildStarted(identity, derivation):
+                self._active[identity] = _Active(derivation, time.monotonic())
+                self._tell_started(derivation)
+            case events.PhaseChanged(identity, phase) if identity in self._active:
+                self._active[identity].phase = phase
+            case events.LogLine(identity, text) if identity in self._active:
+                self._active[identity].tail.append(text)
+                if self._watcher is not None:
+                    self._watcher.log_line(package_name(self._active[identity].derivation), text)
+            case events.Stopped(identity) if identity in self._active:
+                self._stop(self._active.pop(identity))
+            case events.Progress():
+                self._progress = event
+            case events.Message(text, is_error=True):
+                self._error(text)
+            case _:
+                return
+        if self._watcher is not None:
+            self._watcher.update(self._running(), self._progress)
+
+    def _tell_started(self, derivation: str) -> None:
+        if self._watcher is not None:
+            self._watcher.started(package_name(derivation))
+
+    def _stop(self, active: _Active) -> None:
+        self.tails[active.derivation] = tuple(active.tail)
+        if self._watcher is not None:
+            seconds = time.monotonic() - active.since
+            failed = active.derivation in self.errors
+            self._watcher.finished(package_name(active.derivation), seconds, failed=failed)
+
+    def _error(self, text: str) -> None:
+        if _VICTIM.search(text):
+            return
+        found = _DERIVATION.search(text)
+        message = text.removeprefix("error:").strip()
+        if found is None:
+            self.other_errors.append(message)
+        else:
+            self.errors.setdefault(found.group(1), message)
+
+    def _running(self) -> list[Running]:
+        return [
+            Running(package_name(a.derivation), a.phase, a.tail[-1] if a.tail else "", a.since)
+            for a in self._active.values()
+        ]
+
+
+def package_name(store_path: str) -> str:
+    """Return the readable name in a store path: `hello-2.10` for `/nix/store/<hash>-hello-2.10.drv`."""
+    base = store_path.rsplit("/", maxsplit=1)[-1]
+    match = _STORE_NAME.match(base)
+    return match.group(1) if match else base
+
+
+def build(
+    nix: Nix,
+    wanted: Mapping[str, str],
+    *,
+    roots: Path,
+    watcher: Watcher | None = None,
+    keep_going: bool = True,
+) -> list[BuildResult]:
+    """Build the derivations `wanted` (attribute to store derivation) with all their outputs.
+
+    `roots` is a folder for garbage-collector roots. Nothing is raised for a failing build: each result says
+    whether its outputs are there and, if not, which derivations failed by themselves.
+    """
+    roots.mkdir(parents=True, exist_ok=True)
+    tracker = _Tracker(watcher)
+    unique = list(dict.fromkeys(wanted.values()))
+    arguments: list[str | Path] = ["--realise", *unique, "--log-format", "internal-json"]
+    arguments += ["--add-root", roots / "out", "--indirect"]
+    if keep_going:
+        arguments.append("--keep-going")
+    nix.run("nix-store", *arguments, check=False, timeout=None, on_stderr=tracker.feed)
+    return [_result(nix, attribute, derivation, tracker) for attribute, derivation in wanted.items()]
+
+
+def _result(nix: Nix, attribute: str, derivation: str, tracker: _Tracker) -> BuildResult:
+    outputs = nix.outputs(derivation)
+    missing = nix.invalid_paths(list(outputs.values()))
+    if not missing:
+        return BuildResult(attribute, derivation, outputs, built=True)
+    closure = {str(path) for path in nix.requisites(derivation)}
+    causes = tuple(
+        _failure(nix, failed, message, tracker)
+        for failed, message in tracker.errors.items()
+        if failed in closure
+    )
+    if not causes:
+        message = "; ".join(tracker.other_errors) or "Nix gave no reason"
+        causes = (_failure(nix, derivation, message, tracker),)
+    return BuildResult(attribute, derivation, outputs, built=False, causes=causes)
+
+
+def _failure(nix: Nix, derivation: str, message: str, tracker: _Tracker) -> Failure:
+    first = message.splitlines()[0] if message else ""
+    return Failure(
+        derivation=derivation,
+        name=package_name(derivation),
+        message=first.rstrip(";"),
+        tail=tracker.tails.get(derivation, ()) or tuple(message.splitlines()[1:]),
+        log_command=f"{nix.environment_prefix()}nix-store --read-log {derivation}",
+        fixed_output=_is_fixed_output(nix, derivation),
+    )
+
+
+def _is_fixed_output(nix: Nix, derivation: str) -> bool:
+    done = nix.run("nix-store", "-q", "--binding", "outputHash", derivation, check=False)
+    return done.exit_code == 0 and bool(done.stdout.strip())

@@ -1,0 +1,143 @@
+"""From attribute names to derivations of a patched tree."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filcross import resources
+from filcross.errors import BuildFailedError, UsageError
+from filcross.nix.events import strip_ansi
+from filcross.process import ProcessFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from filcross.nix.command import Nix
+
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\"[^\"\\$]+\"))*")
+_PREFIX = "pkgsCross.filc"
+_DETAIL_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSet:
+    """What to evaluate: a patched tree, an overlay folder, and how the build-time side is made."""
+
+    tree: Path
+    overlay: Path
+    bootstrap: str
+
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments of `entry.nix`."""
+        return {"tree": str(self.tree), "overlay": str(self.overlay), "bootstrap": self.bootstrap}
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFailure:
+    """Why one attribute has no derivation: Nix's message, the useful line first."""
+
+    attribute: str
+    message: str
+    details: tuple[str, ...]
+
+
+def entry_file() -> Path:
+    """Return the Nix file through which every evaluation goes."""
+    return resources.data_dir() / "entry.nix"
+
+
+def check_attributes(attributes: Sequence[str]) -> None:
+    """Raise `UsageError` for a name that cannot be an attribute path."""
+    for attribute in attributes:
+        if _ATTRIBUTE.fullmatch(attribute) is None:
+            raise UsageError(
+                f"`{attribute}` is not an attribute path",
+                hint="name packages as nixpkgs does: hello, perlPackages.JSON",
+            )
+
+
+def derivations(
+    nix: Nix, packages: PackageSet, attributes: Sequence[str], *, roots: Path
+) -> tuple[dict[str, str], list[EvaluationFailure]]:
+    """Return the derivation of each attribute of `pkgsCross.filc`, and the failures.
+
+    `roots` is a folder for garbage-collector roots. An unknown attribute raises `UsageError` with the
+    nearest names; other failures are collected.
+    """
+    check_attributes(attributes)
+    roots.mkdir(parents=True, exist_ok=True)
+    found: dict[str, str] = {}
+    failures: list[EvaluationFailure] = []
+    paths = [f"{_PREFIX}.{attribute}" for attribute in attributes]
+    together = nix.instantiate(entry_file(), paths, arguments=packages.arguments(), roots=roots / "drv")
+    lines = together.stdout.split("\n")[:-1]
+    if together.exit_code == 0 and len(lines) == len(attributes):
+        for attribute, line in zip(attributes, lines, strict=True):
+            found[attribute] = _derivation(line)
+        return found, failures
+    for attribute in attributes:
+        done = nix.instantiate(
+            entry_file(),
+            [f"{_PREFIX}.{attribute}"],
+            arguments=packages.arguments(),
+            roots=roots / f"drv-{attribute}",
+        )
+        lines = done.stdout.split("\n")[:-1]
+        if done.exit_code == 0 and len(lines) == 1:
+            found[attribute] = _derivation(lines[0])
+        elif done.exit_code == 0:
+            raise UsageError(
+                f"`{attribute}` is not one package ({len(lines)} derivations)",
+                hint="name a package, not a set",
+            )
+        else:
+            text = strip_ansi(done.stderr)
+            _refuse_unknown(nix, packages, attribute, text)
+            failures.append(_failure(attribute, text))
+    return found, failures
+
+
+def _derivation(line: str) -> str:
+    """Return the store derivation behind what nix-instantiate printed (a root, perhaps with `!output`)."""
+    return str(Path(line.split("!", maxsplit=1)[0]).resolve())
+
+
+def _refuse_unknown(nix: Nix, packages: PackageSet, attribute: str, text: str) -> None:
+    missing = re.search(r"attribute '([^']+)' in selection path '[^']+' not found", text)
+    if missing is None:
+        return
+    try:
+        names = nix.evaluate_json(entry_file(), "attributeNames", arguments=packages.arguments())
+    except ProcessFailedError:
+        names = []
+    near = difflib.get_close_matches(attribute, names, n=3)
+    raise UsageError(
+        f"the tree has no package `{attribute}`",
+        hint=f"did you mean {' or '.join(near)}?"
+        if near
+        else "look the name up in the tree's all-packages.nix",
+    )
+
+
+def _failure(attribute: str, text: str) -> EvaluationFailure:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("warning:")]
+    errors = [line.strip() for line in lines if line.lstrip().startswith("error:")]
+    message = (
+        (errors[-1] if errors else (lines[-1] if lines else "no message")).removeprefix("error:").strip()
+    )
+    return EvaluationFailure(attribute, message, tuple(lines[-_DETAIL_LINES:]))
+
+
+def raise_if_all_failed(failures: Sequence[EvaluationFailure], wanted: int) -> None:
+    """Raise `BuildFailedError` when nothing of what was wanted evaluates."""
+    if failures and len(failures) == wanted:
+        first = failures[0]
+        raise BuildFailedError(
+            f"`{first.attribute}` does not evaluate for Fil-C: {first.message}",
+            hint="the tree may refuse this platform; `--debug` shows the traceback of filcross, not of Nix",
+            details=first.details,
+        )
