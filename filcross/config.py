@@ -44,9 +44,14 @@ class Settings:
     store: Setting
 
 
+def cache_path() -> Path:
+    """Return where the cache folder is, whether it exists or not."""
+    return Path(platformdirs.user_cache_dir("filcross", appauthor=False))
+
+
 def cache_dir() -> Path:
-    """Return the folder for what can be made again (patched copies, private store)."""
-    return _tagged(Path(platformdirs.user_cache_dir("filcross", appauthor=False)))
+    """Return the folder for what can be made again (patched copies, private store), made and tagged."""
+    return _tagged(cache_path())
 
 
 def data_home() -> Path:

@@ -168,11 +168,14 @@ def find_nix(*, host_tools: bool, preference: str | None = None) -> Nix:
             f"Nix {'.'.join(map(str, found))} is too old",
             hint=f"install Nix {'.'.join(map(str, MINIMUM_NIX))} or newer",
         )
-    return Nix(found, choose_store(host_tools=host_tools, preference=preference), host_tools)
+    store = plan_store(host_tools=host_tools, preference=preference)
+    if store.kind == "private":
+        store.folder.parent.mkdir(parents=True, exist_ok=True)
+    return Nix(found, store, host_tools)
 
 
-def choose_store(*, host_tools: bool, preference: str | None = None) -> Store:
-    """Decide between the system's store and a private one; see `find_nix`."""
+def plan_store(*, host_tools: bool, preference: str | None = None) -> Store:
+    """Decide between the system's store and a private one, without making anything; see `find_nix`."""
     if any(os.environ.get(name) for name in ("NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_REMOTE")):
         folder = Path(os.environ.get("NIX_STORE_DIR", str(SYSTEM_STORE)))
         return Store(
@@ -259,15 +262,19 @@ def _daemon_problem() -> str | None:
 
 
 def private_store_root() -> Path:
-    """Return the folder of the private store (`FILCROSS_STORE_ROOT`, else in the cache folder)."""
+    """Return the folder of the private store.
+
+    That is `FILCROSS_STORE_ROOT`, else a folder in the user's cache; for root one below /var/cache, since
+    Nix then builds as other users, who must be able to enter it.
+    """
     configured = os.environ.get("FILCROSS_STORE_ROOT")
-    return Path(configured) if configured else config.cache_dir() / "nix"
+    if configured:
+        return Path(configured)
+    return Path("/var/cache/filcross/nix") if os.geteuid() == 0 else config.cache_path() / "nix"
 
 
 def _private_store(reason: str) -> Store:
-    root = private_store_root()
-    root.mkdir(parents=True, exist_ok=True)
-    root = root.resolve()  # Nix refuses a store below a symbolic link
+    root = private_store_root().resolve()  # Nix refuses a store below a symbolic link
     if _SAFE_PATH.fullmatch(str(root)) is None:
         raise MissingRequirementError(
             f"the private store would be at `{root}`, but build systems cannot cope with that path",
