@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from filcross.errors import BuildFailedError, FilcrossError, MissingRequirementError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 GRACE_SECONDS = 3.0
@@ -106,7 +106,7 @@ def run(
     merged = {**os.environ, "LC_ALL": "C", **(env or {})}
     resolved = find_program(program, path=merged.get("PATH"))
     stdout, stderr = _Lines(on_stdout), _Lines(on_stderr)
-    running = sh.Command(resolved)(
+    command = sh.Command(resolved).bake(
         *arguments,
         _bg=True,
         _bg_exc=False,
@@ -121,6 +121,8 @@ def run(
         _encoding="utf-8",
         _ok_code=list(range(256)),
     )
+    with _deferred_signals() as interrupted:
+        running = command()
     timer_fired = threading.Event()
     timer = None
     if timeout is not None:
@@ -133,6 +135,7 @@ def run(
         timer.daemon = True
         timer.start()
     try:
+        interrupted()
         exit_code = _wait(running, sh)
     except BaseException:
         _stop(running)
@@ -150,6 +153,32 @@ def run(
     if check and exit_code != 0:
         raise ProcessFailedError(completed, hint=hint)
     return completed
+
+
+@contextlib.contextmanager
+def _deferred_signals() -> Iterator[Callable[[], None]]:
+    """Hold back SIGINT and SIGTERM while a child starts, so that no child is born that nobody stops.
+
+    Yields a function that delivers what came meanwhile.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    previous = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def deliver() -> None:
+        for number in came:
+            signal.raise_signal(number)
+
+    try:
+        yield deliver
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class _Lines:

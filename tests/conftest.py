@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from filcross.toolchain.layout import Toolchain
+
+# No test judges by time: a loaded machine is no failure.
+settings.register_profile("filcross", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("filcross")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -47,10 +48,17 @@ def _register() -> None:
     commands.register(app)
 
 
+def _terminate(number: int, frame: object) -> None:
+    """End as for an interrupt, so that children are stopped and locks and journals are put in order."""
+    del number, frame
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line: the one handler that turns an error into words and an exit code."""
     from filcross.cli import output
 
+    signal.signal(signal.SIGTERM, _terminate)
     _register()
     try:
         app()

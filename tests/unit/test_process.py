@@ -1,0 +1,101 @@
+"""The one process runner: output, statuses, time limits, interrupts, missing programs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from filcross import process
+from filcross.errors import MissingRequirementError
+
+
+def test_output_and_status_are_kept() -> None:
+    done = process.run(["sh", "-c", "echo out; echo err >&2; printf tail; exit 7"], check=False)
+    assert (done.exit_code, done.stdout, done.stderr) == (7, "out\ntail", "err\n")
+
+
+def test_a_failure_shows_the_command_and_the_end_of_its_output() -> None:
+    with pytest.raises(process.ProcessFailedError) as caught:
+        process.run(["sh", "-c", "seq 1 100 >&2; exit 9"], hint="look there")
+    assert "exit code 9" in caught.value.message
+    assert caught.value.details == tuple(str(n) for n in range(76, 101))
+    assert caught.value.hint == "look there"
+
+
+def test_arguments_reach_the_child_unchanged(tmp_path: Path) -> None:
+    odd = ["a b", "'", '"', "$HOME", "*", "", "ü\n;"]
+    script = "import sys, json; print(json.dumps(sys.argv[1:]))"
+    done = process.run([sys.executable, "-c", script, *odd], cwd=tmp_path)
+    assert done.stdout.strip() == '["a b", "\'", "\\"", "$HOME", "*", "", "\\u00fc\\n;"]'
+
+
+def test_a_signal_is_a_negative_status() -> None:
+    assert process.run(["sh", "-c", "kill -9 $$"], check=False).exit_code == -signal.SIGKILL
+
+
+def test_no_terminal_and_the_c_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    done = process.run(["sh", "-c", 'test -t 1 && echo tty; test -t 0 && echo tty; echo "$LC_ALL"'])
+    assert done.stdout == "C\n"
+
+
+def test_bytes_that_are_no_text_do_not_stop_it() -> None:
+    done = process.run(["sh", "-c", r"printf 'a\377b\n'"])
+    assert done.stdout == "a�b\n"
+
+
+def test_lines_come_one_by_one() -> None:
+    seen: list[str] = []
+    process.run(["sh", "-c", "echo one >&2; echo two >&2"], on_stderr=seen.append)
+    assert seen == ["one", "two"]
+
+
+def test_a_missing_program_is_named_with_a_hint() -> None:
+    with pytest.raises(MissingRequirementError) as caught:
+        process.run(["nix-build", "--version"], env={"PATH": "/nonexistent"})
+    assert "nix-build" in caught.value.message
+    assert "nix-bin" in (caught.value.hint or "")
+
+
+def test_a_time_limit_ends_the_whole_group(tmp_path: Path) -> None:
+    marker = tmp_path / "pid"
+    with pytest.raises(process.ProcessTimeoutError):
+        process.run(["sh", "-c", f"sleep 60 & echo $! > {marker}; wait"], timeout=0.5)
+    assert _gone(int(marker.read_text()))
+
+
+def test_an_interrupt_ends_the_child_too(tmp_path: Path) -> None:
+    marker = tmp_path / "pid"
+    script = textwrap.dedent(f"""
+        from filcross import process
+        process.run(["sh", "-c", "sleep 60 & echo $! > {marker}; wait"])
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as child:
+        deadline = time.monotonic() + 20
+        while not (marker.exists() and marker.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        child.wait(timeout=20)
+    assert child.returncode != 0
+    assert _gone(int(marker.read_text()))
+
+
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
