@@ -28,7 +28,7 @@ DAY_SECONDS = 24 * 3600
 _GENERAL_SUITES = frozenset({"stable", "testing", "unstable", "sid", "oldstable", "oldoldstable"})
 _NOT_FOR_SOURCES = frozenset({"architectures", "languages", "targets", "pdiffs"})
 _LONG_OPTION = {"arch": "Architectures", "lang": "Languages", "target": "Targets"}
-_KEY_FOLDER = "filcross.sources"
+_SOURCES_FILE = "filcross.sources"
 # Hooks of the machine (package kits, caches of desktops) are about the system's lists, not about these.
 _HOOKS_OFF = """\
 #clear APT::Update::Pre-Invoke;
@@ -193,10 +193,12 @@ def source_indexes(suite: str | None, *, cache: Path, refresh: bool = False) -> 
     warnings: tuple[str, ...] = ()
     updated = False
     with _locked(folder / "lock"):
-        stamp, sources = folder / "updated", folder / "parts" / _KEY_FOLDER
+        stamp, sources = folder / "updated", folder / "parts" / _SOURCES_FILE
         same = sources.is_file() and sources.read_text(encoding="utf-8") == text
         fresh = same and stamp.is_file() and time.time() - stamp.stat().st_mtime < DAY_SECONDS
-        if refresh or not fresh:
+        files = _index_files(options) if fresh and not refresh else ()
+        if not files:
+            stamp.unlink(missing_ok=True)
             (folder / "apt.conf").write_text(_HOOKS_OFF, encoding="utf-8")
             sources.write_text(text, encoding="utf-8")
             done = run(["apt-get", *options, "-q", "update"], check=False)
@@ -206,7 +208,7 @@ def source_indexes(suite: str | None, *, cache: Path, refresh: bool = False) -> 
                 stamp.touch()
             else:
                 warnings = (f"the mirror's index of {name} could not be refreshed completely", *complaints)
-        files = _index_files(options)
+            files = _index_files(options)
     if not files:
         raise MissingRequirementError(
             f"there is no source index of {name}: the mirror of this machine's apt could not be read",

@@ -134,7 +134,7 @@ def parse_derivation(text: str, path: str) -> Derivation:
             tuple(_input(item) for item in _list(inputs)),
             dict(_strings(item, 2) for item in _list(environment)),  # type: ignore[misc]
         )
-    except (ValueError, StopIteration) as error:
+    except (ValueError, StopIteration, UnsupportedInputError) as error:
         raise UnsupportedInputError(
             f"{path} is not a derivation that filcross can read", details=(str(error),)
         ) from error
