@@ -1,0 +1,82 @@
+# Asks a patched tree what it says about the Fil-C platform and about some others.
+#
+# `lib` is what to import to get the tree's library, `cross` the file with its cross compilation stages (it only
+# has to be a function); both are absolute paths.
+{
+  lib,
+  cross,
+}:
+
+let
+  path = text: /. + text;
+  tree = import (path lib);
+  platforms = tree.systems;
+  inherit (platforms) elaborate examples;
+
+  triple = "x86_64-unknown-linux-filc";
+
+  describe = platform: {
+    inherit (platform)
+      config
+      system
+      libc
+      isLinux
+      isx86_64
+      isMusl
+      ;
+    isFilC = platform.isFilC;
+    isGnu = platform.isGnu or false;
+    sharedLibrary = platform.extensions.sharedLibrary;
+  };
+
+  evaluates = config: (builtins.tryEval (builtins.seq (elaborate { inherit config; }).libc true)).success;
+
+  # A refusal says something only when the same platform with the other ABI is accepted.
+  refusal = other: refused: {
+    inherit other refused;
+    comparable = evaluates other;
+    isRefused = !evaluates refused;
+  };
+in
+
+{
+  library = builtins.isAttrs tree && tree ? mapAttrs;
+  filc = describe (elaborate { config = triple; });
+  short = describe (elaborate { config = "x86_64-linux-filc"; });
+  examples = {
+    inherit (examples) filc filc-x86_64;
+  };
+  others = map (config: describe (elaborate { inherit config; })) [
+    "x86_64-unknown-linux-gnu"
+    "x86_64-unknown-linux-musl"
+    "aarch64-unknown-linux-musl"
+  ];
+  refusals = map (pair: refusal (builtins.elemAt pair 0) (builtins.elemAt pair 1)) [
+    [
+      "aarch64-unknown-linux-musl"
+      "aarch64-unknown-linux-filc"
+    ]
+    [
+      "i686-unknown-linux-musl"
+      "i686-unknown-linux-filc"
+    ]
+    [
+      "riscv64-unknown-linux-musl"
+      "riscv64-unknown-linux-filc"
+    ]
+    [
+      "x86_64-unknown-netbsd-musl"
+      "x86_64-unknown-netbsd-filc"
+    ]
+    [
+      "x86_64-unknown-freebsd-musl"
+      "x86_64-unknown-freebsd-filc"
+    ]
+    [
+      "x86_64-unknown-none-musl"
+      "x86_64-unknown-none-filc"
+    ]
+  ];
+  sentences = map ({ message, ... }: message) platforms.parse.abis.filc.assertions;
+  crossIsFunction = builtins.isFunction (import (path cross));
+}
