@@ -26,6 +26,9 @@ in
   binutils-unwrapped = final.filc-bintools-unwrapped;
   binutils = final.filc-bintools;
 }
+# Libraries cut from the sources of binutils: the native ones, too.
+// ifAsked "libbfd" final.buildPackages.libbfd
+// ifAsked "libopcodes" final.buildPackages.libopcodes
 // ifAsked "bintools-unwrapped" final.filc-bintools-unwrapped
 // ifAsked "bintools" final.filc-bintools
 // ifAsked "libcCross" final.filc-libc

@@ -21,6 +21,15 @@ let
 in
 {
   filc-libc = libc;
+
+  # "The compiler for what these packages would make" is Fil-C, too. Left alone, the tree answers with a clang that is
+  # itself built with Fil-C, and gdb would drag in all of LLVM for a path.
+  pkgsTargetTarget = prev.pkgsTargetTarget // {
+    stdenv = (prev.pkgsTargetTarget.stdenv or { }) // {
+      cc = final.buildPackages.filcc;
+    };
+  };
+  targetPackages = final.pkgsTargetTarget;
 }
 // ifAsked "libcCross" libc
 // ifAsked "glibcCross" libc

@@ -32,6 +32,7 @@ let
           name,
           cc,
           fetchurl,
+          extraNativeBuildInputs ? [ ],
         }:
         # makeOverridable hides the names of the arguments in some years: pass only what every year has.
         import (tree + "/pkgs/stdenv/generic") {
@@ -41,6 +42,7 @@ let
             config
             shell
             setupScript
+            extraNativeBuildInputs
             ;
           buildPlatform = localSystem;
           hostPlatform = localSystem;
@@ -54,7 +56,6 @@ let
             export filcrossHostBootstrap=1
           '';
           fetchurlBoot = fetchurl;
-          extraNativeBuildInputs = [ ];
           overrides = _: _: { };
         };
       stdenvNoCC = makeStdenv {
@@ -136,6 +137,19 @@ let
           makeStdenv {
             name = "stdenv-filcross-host-bootstrap";
             inherit cc fetchurl;
+          }
+          // {
+            inherit fetchurl;
+          };
+      })
+      # As in the tree's own Linux stdenv, every build has patchelf and its setup hook.
+      (previous: {
+        inherit config overlays;
+        stdenv =
+          makeStdenv {
+            name = "stdenv-filcross-host-bootstrap";
+            inherit cc fetchurl;
+            extraNativeBuildInputs = [ previous.patchelf ];
           }
           // {
             inherit fetchurl;

@@ -24,9 +24,40 @@ let
       else
         { gettextNeedsLdflags = false; }
     );
+  # Trees take these two from glibc, and for any other C library from NetBSD's sources, with a layer of its libc below.
+  program =
+    name:
+    final.stdenv.mkDerivation {
+      pname = name;
+      version = libc.version;
+      source = ./. + "/${name}.c";
+      dontUnpack = true;
+      buildPhase = ''
+        runHook preBuild
+        $CC -O2 -o ${name} "$source"
+        runHook postBuild
+      '';
+      installPhase = ''
+        runHook preInstall
+        mkdir -p $out/bin
+        cp ${name} $out/bin/
+        runHook postInstall
+      '';
+      meta = {
+        description = "${name} for Fil-C's C library";
+        platforms = lib.platforms.linux;
+      };
+    };
+  programs = {
+    getconf = program "getconf";
+    getent = program "getent";
+  };
 in
 {
   libintl = null;
 }
+// ifAsked "unixtools" ((prev.unixtools or { }) // programs)
+// ifAsked "getconf" programs.getconf
+// ifAsked "getent" programs.getent
 // ifAsked "libiconv" iconv
 // ifAsked "gettext" (withoutIntlFlags prev.gettext)
