@@ -111,7 +111,7 @@ def seed_sources(
         )
     report = seed(
         derivations,
-        cache=config.cache_dir() / "sources",
+        cache=config.cache_dir() / "sources-v1",
         suites=suite or (),
         refresh=refresh,
         direct=direct,
