@@ -1,0 +1,151 @@
+"""What is known about Fil-C's ABI: the grammar of its names and the roles of its runtime files.
+
+Sources: Fil-C's calling_convention.md and runtime.md (pizlonator/fil-c-website), ABI-NOTES.md of its
+assembler (pizlonator/fil-c, projects/sarcasm), shlib-versions of its user libc. Releases before 0.679 have
+only the plain form `pizlonated_NAME`; later ones also the fast entries, thunks and objects.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from filcross import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from filcross.elf.image import Note
+
+PREFIX = b"pizlonated"
+NAME = re.compile(
+    rb"pizlonated(?:_|FIP?[0-9]+_|FO_|GP_|GS_|DO_)[^\0]+\Z|pizlonated[12]ET[0-9]+\Z",
+)
+CHECK_PREFIX = b"filc_"
+
+LOADER_NAME = re.compile(r"ld-(?:fil1|yolo)-[a-z0-9_]+\.so\Z")
+
+SIMULATOR_OWNER = b"filcross"
+SIMULATOR_TYPE = 0x46534D31
+SIMULATOR_SECTION = ".note.filcross.simulator"
+
+LOADER, YOLO_LIBC, YOLO_LIBM, PIZLO, USER_LIBC, USER_LIB, STARTUP, STATIC = (
+    "loader",
+    "yolo libc",
+    "yolo libm",
+    "runtime",
+    "user libc",
+    "user library",
+    "start-up object",
+    "static runtime",
+)
+ORDINARY_ROLES = frozenset({LOADER, YOLO_LIBC, YOLO_LIBM, PIZLO, STARTUP, STATIC})
+CORE_ROLES = frozenset({LOADER, YOLO_LIBC, YOLO_LIBM, PIZLO, USER_LIBC})
+
+_ROLES = (
+    (re.compile(r"ld-(?:fil1|yolo)-[a-z0-9_]+\.so"), LOADER),
+    (re.compile(r"libyoloc(?:impl)?\.so"), YOLO_LIBC),
+    (re.compile(r"libyolom(?:impl)?\.so"), YOLO_LIBM),
+    (re.compile(r"libpizlo\.so"), PIZLO),
+    (re.compile(r"lib[cm]\.so(?:\.6666)?"), USER_LIBC),
+    (re.compile(r"lib(?:dl|resolv|nss_\w+|util|nsl|rt|anl|pthread|mvec)\.so\.666[0-9]"), USER_LIB),
+    (re.compile(r"libc\+\+(?:abi)?\.so(?:\.[0-9.]+)?"), USER_LIB),
+    (re.compile(r"(?:[Srg]?crt[1in]|rcrt1|crt(?:begin|end)[ST]?|filc_(?:min)?crt)\.o"), STARTUP),
+    (re.compile(r"lib(?:yoloc|yolom|yolort|yolounwind|pizlo|yoloc_nonshared)\.a"), STATIC),
+    (re.compile(r"lib(?:c|m|c\+\+|c\+\+abi)\.a"), USER_LIB),
+)
+
+ORDINARY_SONAMES = re.compile(
+    r"(?:libc|libm|libpthread|libdl|librt|libutil|libresolv|libcrypt|libnsl)\.so\.[0-9]{1,2}\Z"
+    r"|lib(?:stdc\+\+|gcc_s|gomp|atomic|asan|ubsan|tsan)\.so(?:\.[0-9.]+)?\Z"
+    r"|ld-linux[a-z0-9_-]*\.so(?:\.[0-9]+)?\Z|ld64\.so\.[0-9]+\Z|ld-musl-[a-z0-9_]+\.so\.1\Z"
+    r"|libc\.musl-[a-z0-9_]+\.so\.1\Z"
+)
+
+
+def is_filc_name(name: bytes) -> bool:
+    """Return whether a symbol name (without version) is one of the Fil-C grammar."""
+    return name.startswith(PREFIX) and NAME.match(name) is not None
+
+
+def role_of(name: str) -> str | None:
+    """Return the role that a file of this name has in a toolchain's `lib` folder, if it has one."""
+    for pattern, role in _ROLES:
+        if pattern.fullmatch(name):
+            return role
+    return None
+
+
+def is_ordinary_soname(name: str) -> bool:
+    """Return whether a needed name is that of an ordinary C library, compiler library or loader."""
+    return ORDINARY_SONAMES.match(name.rsplit("/", 1)[-1]) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorNote:
+    """What the notes of the simulator in one file say.
+
+    `objects` counts the notes (one for each object linked in); `code_bytes` and `code_sections` are the
+    sums over them, `None` unless every note gives its own.
+    """
+
+    objects: int
+    code_bytes: int | None
+    code_sections: int | None
+
+
+def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
+    """Return what the simulator's notes among `notes` say, `None` without one."""
+    objects, code, sections, complete = 0, 0, 0, True
+    for note in notes:
+        if note.owner != SIMULATOR_OWNER or note.type != SIMULATOR_TYPE:
+            continue
+        words = note.descriptor.rstrip(b"\0").decode("utf-8", "replace").split()
+        if not words or words[0] != "simulator":
+            continue
+        objects += 1
+        fields = dict(word.split("=", 1) for word in words if "=" in word)
+        text, count = fields.get("text", ""), fields.get("sections", "")
+        if text.isascii() and text.isdigit() and len(text) < 19:  # noqa: PLR2004
+            code += int(text)
+            sections += int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 1  # noqa: PLR2004
+        else:
+            complete = False
+    if not objects:
+        return None
+    return SimulatorNote(objects, code if complete else None, sections if complete else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The ordinary names that a healthy Fil-C file may hold (data/ordinary_names.toml)."""
+
+    entries: dict[bytes, tuple[tuple[str, frozenset[str], bool], ...]]
+    files: frozenset[bytes]
+
+    def allows(self, name: bytes, *, defined: bool, kind: str, code: bool) -> bool:
+        """Return whether a file of `kind` may define (or import) `name` (as a function if `code`)."""
+        for side, kinds, data_only in self.entries.get(name, ()):
+            if side not in ("any", "define" if defined else "import"):
+                continue
+            if kinds and kind not in kinds:
+                continue
+            if data_only and code:
+                continue
+            return True
+        return False
+
+
+@cache
+def baseline() -> Baseline:
+    """Return the built-in baseline of ordinary names."""
+    content = tomllib.loads((resources.data_dir() / "ordinary_names.toml").read_text(encoding="utf-8"))
+    entries: dict[bytes, tuple[tuple[str, frozenset[str], bool], ...]] = {}
+    for group in content["group"]:
+        entry = (group["side"], frozenset(group.get("kinds", ())), group.get("type") == "data")
+        for name in group["names"]:
+            entries[name.encode()] = (*entries.get(name.encode(), ()), entry)
+    return Baseline(entries, frozenset(name.encode() for name in content["files"]["names"]))

@@ -1,0 +1,355 @@
+"""Which files a loader would load for a program, and where it would find them.
+
+Two loaders, two sets of rules. musl's (`ldso/dynlink.c`): RPATH and RUNPATH alike (RUNPATH wins where both
+are there), those of the object that needs the library, then of the object that needed that one, up to the
+program; then `<prefix>/etc/ld-musl-<arch>.path`, `<prefix>` being the loader's path without its last two
+parts, or `/lib:/usr/local/lib:/usr/lib`; a library already loaded is known by the name it was searched by,
+then by its inode; some names mean the loader itself. glibc's (`ld.so(8)`): RPATH of the object and of those
+that needed it unless the object has a RUNPATH, then RUNPATH, then the default folders; files of another class
+or machine are passed over. `LD_LIBRARY_PATH` and preloading are ignored: they are not part of the files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from filcross.elf import abi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from filcross.elf.image import Image
+
+MUSL_DEFAULT = "/lib:/usr/local/lib:/usr/lib"
+GLIBC_DEFAULT = (
+    "/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+)
+_MUSL_SELF = (b"c.pthread.rt.m.dl.util.xnet.", b"yoloc.yolom.yolopt.yolodl.")
+_SANDWICH_SELF = ("yoloc", "yolom", "yolopt", "yolodl")
+_HWCAPS = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
+_MAX_OBJECTS = 5000
+_MAX_LOADER = 16 << 20
+_TOKEN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
+_GLIBC_TOKEN = re.compile(r"\$(?:LIB\b|\{LIB\})")
+
+
+class Loadable(Protocol):
+    """What the resolver needs to know of a file (see `filcross.elf.image.Image`)."""
+
+    @property
+    def bits(self) -> int:
+        """32 or 64."""
+
+    @property
+    def machine(self) -> int:
+        """The `EM_*` number."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names in DT_NEEDED, in order."""
+
+    @property
+    def soname(self) -> str | None:
+        """The file's own name."""
+
+    @property
+    def rpath(self) -> str | None:
+        """DT_RPATH as in the file."""
+
+    @property
+    def runpath(self) -> str | None:
+        """DT_RUNPATH as in the file."""
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The names in DT_FILTER, DT_AUXILIARY and the audit tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """A loader: the path in PT_INTERP, its rules (`musl` or `glibc`), the library names that mean itself."""
+
+    path: str
+    flavour: str
+    self_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One object of a process.
+
+    `name` is the name it was asked for by, `needed_by` the path of the object that asked (`None`: the
+    program), `how` the rule that found it.
+    """
+
+    name: str
+    path: str
+    needed_by: str | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A needed library that was not found, and the places that were tried, in order."""
+
+    name: str
+    needed_by: str
+    tried: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The objects of a process in the loader's order, the program (or library) itself first."""
+
+    objects: tuple[Loaded, ...]
+    missing: tuple[Missing, ...]
+
+
+def describe_loader(path: str, image: Image) -> Loader:
+    """Return the rules of the loader at `path` (the text of PT_INTERP), told from its contents.
+
+    glibc's loader has a soname `ld-linux*` or defines `_rtld_global`; any other is taken for musl's.
+    """
+    glibc = (image.soname or "").startswith("ld-linux")
+    if not glibc and image.dynamic_symbols is not None:
+        glibc = b"\0_rtld_global\0" in image.dynamic_symbols.strings
+    if glibc:
+        names = (image.soname,) if image.soname else ()
+        return Loader(path, "glibc", names)
+    return Loader(path, "musl", _self_names(image))
+
+
+def guessed_flavour(needed: tuple[str, ...]) -> str:
+    """Return whose rules hold for a file without a loader of its own, told from what it needs."""
+    glibc = any(
+        ".so.666" in name or name.startswith("libyolocimpl") or abi.is_ordinary_soname(name)
+        for name in needed
+    )
+    return "glibc" if glibc else "musl"
+
+
+def nameless_loader(flavour: str) -> Loader:
+    """Return the rules of a sandwich's loader that cannot be looked at."""
+    return Loader("", flavour, _SANDWICH_SELF if flavour == "musl" else ())
+
+
+def _self_names(image: Image) -> tuple[str, ...]:
+    window = image.window
+    size = min(window.size, _MAX_LOADER)
+    position, tail = 0, b""
+    while position < size:
+        chunk = window.read(position, min(1 << 20, size - position))
+        for names in _MUSL_SELF:
+            if names in tail + chunk:
+                return tuple(part for part in names.decode().split(".") if part)
+        tail = chunk[-64:]
+        position += len(chunk)
+    return ()
+
+
+def load(
+    path: str,
+    image: Loadable,
+    loader: Loader,
+    read: Callable[[str], Loadable | None],
+    *,
+    direct: bool = False,
+) -> Process:
+    """Return the process that `loader` makes of the file at `path`.
+
+    `read` gives what is known of another file (`None`: not a loadable ELF file). With `direct`, only the
+    libraries that the file itself needs are looked for.
+    """
+    return _Loading(path, image, loader, read).run(direct=direct)
+
+
+@dataclass(slots=True)
+class _Object:
+    path: str
+    image: Loadable
+    parent: _Object | None
+    names: set[str]
+
+
+class _Loading:
+    """One breadth-first walk."""
+
+    def __init__(
+        self, path: str, image: Loadable, loader: Loader, read: Callable[[str], Loadable | None]
+    ) -> None:
+        self.read = read
+        self.loader = loader
+        self.root = _Object(path, image, None, set())
+        self.objects = [self.root]
+        self.loaded = [Loaded(path, path, None, "the file itself")]
+        self.missing: list[Missing] = []
+        self.inodes = {_inode(path): self.root}
+        self.self_loaded = False
+
+    def run(self, *, direct: bool) -> Process:
+        position = 0
+        while position < len(self.objects) and len(self.objects) <= _MAX_OBJECTS:
+            current = self.objects[position]
+            for name in (*current.image.needed, *current.image.filters):
+                self.add(name, current)
+            if direct:
+                break
+            position += 1
+        return Process(tuple(self.loaded), tuple(self.missing))
+
+    def add(self, name: str, current: _Object) -> None:
+        if self.is_self(name):
+            if not self.self_loaded:
+                self.self_loaded = True
+                where = self.loader.path or name
+                self.loaded.append(Loaded(name, where, current.path, "the loader itself"))
+            return
+        if any(name in item.names for item in self.objects):
+            return
+        tried: list[str] = []
+        for candidate, how in self.candidates(name, current):
+            tried.append(candidate)
+            status = self.accept(name, candidate, how, current)
+            if status == "taken":
+                return
+            if status == "refused":
+                break
+        self.missing.append(Missing(name, current.path, tuple(tried)))
+
+    def is_self(self, name: str) -> bool:
+        if self.loader.path and name == self.loader.path:
+            return True
+        if self.loader.flavour == "glibc":
+            return name in self.loader.self_names
+        return name.startswith("lib") and any(
+            name[3:].startswith(f"{part}.") for part in self.loader.self_names
+        )
+
+    def accept(self, name: str, candidate: str, how: str, current: _Object) -> str:
+        """Take the file at `candidate`, pass it over, or give up (a file that musl cannot load)."""
+        try:
+            inode = os.stat(candidate)  # noqa: PTH116
+        except OSError:
+            return "absent"
+        known = self.inodes.get((inode.st_dev, inode.st_ino))
+        if known is not None:
+            known.names.add(name)
+            return "taken"
+        image = self.read(candidate)
+        suits = (
+            image is not None
+            and image.bits == self.root.image.bits
+            and image.machine == self.root.image.machine
+        )
+        if image is None or not suits:
+            return "absent" if self.loader.flavour == "glibc" else "refused"
+        found = _Object(candidate, image, current, {name})
+        if self.loader.flavour == "glibc" and image.soname:
+            found.names.add(image.soname)
+        self.inodes[inode.st_dev, inode.st_ino] = found
+        self.objects.append(found)
+        self.loaded.append(Loaded(name, candidate, current.path, how))
+        if self.loader.flavour == "glibc" and "/" not in name:
+            self.add_variants(name, candidate, current)
+        return "taken"
+
+    def add_variants(self, name: str, candidate: str, current: _Object) -> None:
+        """Add what glibc would take on newer processors, so that every variant is judged."""
+        folder = os.path.dirname(candidate)  # noqa: PTH120
+        for level in _HWCAPS:
+            variant = f"{folder}/glibc-hwcaps/{level}/{name}"
+            image = self.read(variant) if os.path.exists(variant) else None  # noqa: PTH110
+            if image is not None:
+                self.objects.append(_Object(variant, image, current, set()))
+                self.loaded.append(Loaded(name, variant, current.path, f"glibc-hwcaps {level}"))
+
+    def candidates(self, name: str, current: _Object) -> Iterator[tuple[str, str]]:
+        if "/" in name:
+            yield name, "path in DT_NEEDED"
+            return
+        search = self.musl_search if self.loader.flavour == "musl" else self.glibc_search
+        for folder, how in search(current):
+            yield f"{folder}/{name}", how
+
+    def musl_search(self, current: _Object) -> Iterator[tuple[str, str]]:
+        item: _Object | None = current
+        while item is not None:
+            raw = item.image.runpath if item.image.runpath is not None else item.image.rpath
+            for folder in _expand_musl(raw, item.path):
+                yield folder, f"RUNPATH of {item.path}"
+            item = item.parent
+        for folder in _split_musl(self.musl_default()):
+            yield folder, "default path"
+
+    def musl_default(self) -> str:
+        if not self.loader.path.startswith("/"):
+            return MUSL_DEFAULT
+        prefix = self.loader.path.rsplit("/", 2)[0]
+        try:
+            with open(f"{prefix}/etc/ld-musl-x86_64.path", "rb") as file:  # noqa: PTH123
+                return os.fsdecode(file.read(1 << 16))
+        except FileNotFoundError:
+            return MUSL_DEFAULT
+        except OSError:
+            return ""
+
+    def glibc_search(self, current: _Object) -> Iterator[tuple[str, str]]:
+        if current.image.runpath is None:
+            item: _Object | None = current
+            while item is not None:
+                if item.image.runpath is None and item.image.rpath is not None:
+                    for folder in _expand_glibc(item.image.rpath, item.path):
+                        yield folder, f"RPATH of {item.path}"
+                item = item.parent
+        else:
+            for folder in _expand_glibc(current.image.runpath, current.path):
+                yield folder, f"RUNPATH of {current.path}"
+        if abi.LOADER_NAME.match(os.path.basename(self.loader.path)):  # noqa: PTH119
+            yield os.path.dirname(os.path.realpath(self.loader.path)), "default path"  # noqa: PTH120
+        else:
+            for folder in GLIBC_DEFAULT:
+                yield folder, "default path"
+
+
+def _inode(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return (-1, -1)
+    return (status.st_dev, status.st_ino)
+
+
+def _split_musl(paths: str) -> Iterator[str]:
+    for part in re.split(r"[:\n]+", paths):
+        if part:
+            yield part
+
+
+def _expand_musl(raw: str | None, path: str) -> Iterator[str]:
+    """Expand `$ORIGIN`; a search path with any other variable is ignored as a whole, as in musl."""
+    if not raw:
+        return
+    if "$" in _TOKEN.sub("", raw):
+        return
+    origin = os.path.dirname(path)  # noqa: PTH120
+    yield from _split_musl(_TOKEN.sub(lambda _: origin, raw))
+
+
+def _expand_glibc(raw: str, path: str) -> Iterator[str]:
+    origin = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
+    for part in raw.split(":"):
+        expanded = _TOKEN.sub(lambda _: origin, part)
+        for library in ("lib/x86_64-linux-gnu", "lib64", "lib"):
+            folder = _GLIBC_TOKEN.sub(library, expanded)
+            if "$" not in folder:
+                yield folder or "."
+            if folder == expanded:
+                break

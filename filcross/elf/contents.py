@@ -1,0 +1,345 @@
+"""What a file's contents alone show: symbols, notes, producers, known code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from filcross.elf import abi
+from filcross.elf import image as elf
+from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
+
+if TYPE_CHECKING:
+    from filcross.elf.policy import Known, Policy
+
+_CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
+_NO_PROGRAM_CODE = (".plt", ".iplt", ".init", ".fini")
+
+
+@dataclass(slots=True)
+class Content:
+    """What a file's contents alone say; also all that the resolver asks about a library."""
+
+    path: str
+    kind: str
+    bits: int = 64
+    machine: int = 0
+    interpreter: str | None = None
+    needed: tuple[str, ...] = ()
+    soname: str | None = None
+    rpath: str | None = None
+    runpath: str | None = None
+    filters: tuple[str, ...] = ()
+    verdict: str = NO_EVIDENCE
+    simulated: bool = False
+    confidence: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    known: tuple[Known, ...] = ()
+    exports: frozenset[bytes] = frozenset()
+    imports: tuple[tuple[bytes, bool], ...] = ()
+    counts: tuple[int, int] = (0, 0)
+    main_size: int | None = None
+
+    @property
+    def role(self) -> str | None:
+        """The role of a known runtime file, `None` for any other."""
+        return self.known[0].file.role if self.known else None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """All roles that a known file has (musl's loader is also its C library)."""
+        return frozenset(known.file.role for known in self.known)
+
+
+@dataclass(slots=True)
+class _Names:
+    """The symbols of one file, sorted by what they say."""
+
+    filc_defined: int = 0
+    filc_imported: int = 0
+    checks: list[bytes] = field(default_factory=list)
+    exports: list[bytes] = field(default_factory=list)
+    imports: list[tuple[bytes, bool]] = field(default_factory=list)
+    ordinary_imports: dict[bytes, None] = field(default_factory=dict)
+    ordinary_code: dict[bytes, None] = field(default_factory=dict)
+    ordinary_local: dict[bytes, None] = field(default_factory=dict)
+    ordinary_data: dict[bytes, None] = field(default_factory=dict)
+    files: dict[bytes, None] = field(default_factory=dict)
+    main_size: int | None = None
+    total: int = 0
+    static_table: bool = False
+
+
+def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
+    """Judge a file by what is in it, not by what it would load."""
+    content = Content(
+        path=path,
+        kind=image.kind,
+        bits=image.bits,
+        machine=image.machine,
+        interpreter=image.interpreter,
+        needed=image.needed,
+        soname=image.soname,
+        rpath=image.rpath,
+        runpath=image.runpath,
+        filters=image.filters,
+    )
+    note = abi.simulator_note(image.notes)
+    content.simulated = note is not None
+    names = _sort_names(image)
+    content.counts = (names.filc_defined, names.filc_imported)
+    content.exports = frozenset(names.exports)
+    content.imports = tuple(names.imports)
+    content.main_size = names.main_size
+    content.known = policy.recognise(image)
+    if content.known:
+        _judge_known(content)
+    elif names.filc_defined or names.filc_imported or note is not None:
+        _judge_filc(content, image, names, note)
+        _judge_simulated(content, policy)
+    else:
+        _judge_ordinary(content, image, names)
+        content.exports, content.imports = frozenset(), ()
+    return content
+
+
+def _judge_known(content: Content) -> None:
+    known = content.known[0]
+    content.simulated = known.runtime.simulated
+    content.verdict = RUNTIME if known.file.role in abi.ORDINARY_ROLES else FILC
+    content.confidence = "content of a known toolchain"
+    content.findings.append(
+        Finding("FILC-I602", f"the {known.file.role} of {known.runtime.label} ({known.file.name})")
+    )
+
+
+def _judge_ordinary(content: Content, image: elf.Image, names: _Names) -> None:
+    """Judge a file without any name of Fil-C: foreign, or nothing to judge it by."""
+    found = content.findings
+    _ordinary_findings(content, names)
+    producers = _compilers(image)
+    if found or (names.total and image.code_size):
+        content.verdict = FOREIGN
+        content.confidence = "symbols" if names.static_table else "dynamic symbols"
+        found.append(
+            Finding(
+                "FILC-E305",
+                "no symbol of the file has a Fil-C name: ordinary code",
+                producers,
+            )
+        )
+        return
+    content.confidence = "none"
+    if content.kind == "static":
+        found.append(
+            Finding(
+                "FILC-N401",
+                "a static file without symbols: nothing shows whose code it holds",
+                producers,
+            )
+        )
+    else:
+        found.append(Finding("FILC-N403", "the file has no symbols or no code to judge it by", producers))
+
+
+def _judge_filc(content: Content, image: elf.Image, names: _Names, note: abi.SimulatorNote | None) -> None:
+    """Judge a file with Fil-C names or the simulator's note: filc, mixed, or not shown."""
+    found = content.findings
+    _ordinary_findings(content, names)
+    full = names.static_table
+    if note is not None:
+        content.confidence = "note and full symbol table" if full else "note, dynamic symbols and code sizes"
+        _note_findings(content, image, names, note)
+    elif names.checks:
+        content.confidence = "instrumentation and " + ("full symbol table" if full else "dynamic symbols")
+        if names.ordinary_local:
+            found.append(
+                Finding(
+                    "FILC-N314",
+                    f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
+                    "the compiler made them or an ordinary object",
+                    _texts(names.ordinary_local),
+                )
+            )
+    else:
+        content.confidence = "names only"
+        found.append(
+            Finding(
+                "FILC-N402",
+                "the names are Fil-C's, but nothing shows that its compiler instrumented the code: "
+                "no runtime check is imported",
+            )
+        )
+    if content.kind == "static":
+        found.append(
+            Finding("FILC-N405", "a static file: the runtime's ordinary code cannot be told from other code")
+        )
+    if content.machine != elf.EM_X86_64 or content.bits != 64:  # noqa: PLR2004
+        found.append(
+            Finding(
+                "FILC-N404",
+                f"the file is for {machine_name(image.machine, image.bits)}; only x86-64 is judged",
+            )
+        )
+    if image.filters:
+        found.append(Finding("FILC-N210", "the file asks for filter or audit libraries", image.filters))
+    content.verdict = decide(FILC, found)
+
+
+def _judge_simulated(content: Content, policy: Policy) -> None:
+    if content.simulated and not policy.simulated_allowed:
+        content.findings.append(
+            Finding("FILC-E501", "made by the ABI simulator, in a closure of a real toolchain")
+        )
+        content.verdict = FOREIGN
+
+
+def _ordinary_findings(content: Content, names: _Names) -> None:
+    for code, what, table in (
+        ("FILC-E301", "imports ordinary symbols", names.ordinary_imports),
+        ("FILC-E302", "holds ordinary functions", names.ordinary_code),
+        ("FILC-E303", "defines ordinary data or labels", names.ordinary_data),
+    ):
+        if table:
+            content.findings.append(Finding(code, f"{what} ({len(table)})", _texts(table)))
+    ordinary = tuple(name for name in content.needed if abi.is_ordinary_soname(name))
+    if ordinary:
+        content.findings.append(Finding("FILC-E201", "needs libraries of the ordinary system", ordinary))
+    if (
+        content.interpreter is not None
+        and content.kind == "executable"
+        and not abi.LOADER_NAME.search(content.interpreter)
+    ):
+        content.findings.append(
+            Finding("FILC-E101", "the loader is not that of a Fil-C sandwich", (content.interpreter,))
+        )
+
+
+def _note_findings(content: Content, image: elf.Image, names: _Names, note: abi.SimulatorNote) -> None:
+    """Look for what an object without the note leaves in a file with it."""
+    found = content.findings
+    if names.ordinary_local:
+        found.append(
+            Finding(
+                "FILC-E312",
+                f"local symbols of ordinary objects ({len(names.ordinary_local)})",
+                _texts(names.ordinary_local),
+            )
+        )
+    if names.files:
+        found.append(
+            Finding("FILC-E310", "holds object files that the simulator did not compile", _texts(names.files))
+        )
+    compilers = _compilers(image)
+    if compilers and note.code_bytes is not None:
+        found.append(Finding("FILC-E307", "holds objects of another compiler", compilers))
+    if image.type == elf.ET_REL:
+        return
+    if note.code_bytes is None:
+        if not names.static_table:
+            found.append(
+                Finding("FILC-N406", "without a full symbol table, nothing shows that all code is noted")
+            )
+        return
+    sections = [
+        section
+        for section in image.code_sections
+        if not any(section.name == name or section.name.startswith(f"{name}.") for name in _NO_PROGRAM_CODE)
+    ]
+    actual = sum(section.size for section in sections)
+    alignment = max((section.alignment for section in sections), default=1)
+    padding = (note.code_sections or note.objects) * max(alignment - 1, 0)
+    if not image.sections or actual > note.code_bytes + padding:
+        found.append(
+            Finding(
+                "FILC-E308",
+                f"holds {actual} bytes of code, the notes of its objects account for {note.code_bytes}",
+            )
+        )
+
+
+def _compilers(image: elf.Image) -> tuple[str, ...]:
+    return tuple(
+        text for text in image.producers if text.startswith("GCC:") or "clang" in text or "rustc" in text
+    )
+
+
+def _texts(names: dict[bytes, None]) -> tuple[str, ...]:
+    chosen = sorted(names)[:MAX_EVIDENCE]
+    return tuple(name.decode("utf-8", "backslashreplace") for name in chosen)
+
+
+# Symbols
+
+
+def _sort_names(image: elf.Image) -> _Names:
+    names = _Names(static_table=image.symbols is not None and len(image.symbols) > 1)
+    if image.dynamic_symbols is not None:
+        _sort_table(image, image.dynamic_symbols, names, dynamic=True)
+    if image.symbols is not None:
+        _sort_table(image, image.symbols, names, dynamic=False)
+    return names
+
+
+def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dynamic: bool) -> None:
+    """Sort one table's symbols into `names`."""
+    kind = image.kind
+    linked = dynamic or image.type == elf.ET_REL
+    for symbol in table.symbols():
+        if symbol.type == elf.STT_SECTION:
+            continue
+        names.total += 1
+        name = symbol.name if dynamic else symbol.name.split(b"@", 1)[0]
+        if symbol.type == elf.STT_FILE:
+            if not abi.is_filc_name(name) and name not in abi.baseline().files:
+                names.files[name] = None
+            continue
+        if not name:
+            continue
+        if symbol.section == elf.SHN_UNDEF:
+            _sort_import(symbol, name, names, kind, linked=linked)
+        else:
+            _sort_definition(image, symbol, name, names, linked=linked)
+
+
+def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, linked: bool) -> None:
+    weak = symbol.bind == elf.STB_WEAK
+    if linked:
+        names.imports.append((name, weak))
+    if abi.is_filc_name(name):
+        names.filc_imported += 1
+    elif name.startswith(abi.CHECK_PREFIX):
+        if linked:
+            names.checks.append(name)
+    elif not abi.baseline().allows(name, defined=False, kind=kind, code=False):
+        names.ordinary_imports[name] = None
+
+
+def _sort_definition(
+    image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names, *, linked: bool
+) -> None:
+    visible = symbol.bind != elf.STB_LOCAL and symbol.visibility in (elf.STV_DEFAULT, elf.STV_PROTECTED)
+    if linked and visible:
+        names.exports.append(name)
+    if abi.is_filc_name(name):
+        names.filc_defined += 1
+        return
+    code = symbol.type in _CODE_TYPES or (symbol.type == elf.STT_NOTYPE and _in_code(image, symbol.section))
+    if name == b"main" and code:
+        names.main_size = symbol.size
+    if abi.baseline().allows(name, defined=True, kind=image.kind, code=code):
+        return
+    if symbol.bind == elf.STB_LOCAL:
+        names.ordinary_local[name] = None
+    else:
+        (names.ordinary_code if code else names.ordinary_data)[name] = None
+
+
+def _in_code(image: elf.Image, index: int) -> bool:
+    return index < len(image.sections) and bool(image.sections[index].flags & elf.SHF_EXECINSTR)
+
+
+def machine_name(number: int, bits: int) -> str:
+    """Return the name of an `EM_*` number, with the class where it is not the usual one."""
+    names = {3: "i386", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv"}
+    return names.get(number, f"machine {number}") + ("" if bits == 64 or number == 3 else f" ({bits} bit)")  # noqa: PLR2004

@@ -1,0 +1,419 @@
+"""The inspection station: from paths and a policy to a report with a verdict for every ELF file.
+
+A file is judged twice: by its contents (symbols, notes, producers), and by the process that its loader would
+make of it. It earns `filc` only when both show nothing but Fil-C code and known runtime files; whatever
+cannot be shown is `no-evidence`. The codes of findings are those of `filcross/data/findings.toml`, each with
+a page in `docs/findings/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from filcross.elf import abi, archive, closure
+from filcross.elf import image as elf
+from filcross.elf.contents import Content, judge_content, machine_name
+from filcross.elf.processes import ProcessJudge, Surroundings
+from filcross.elf.verdict import (
+    BAD,
+    FILC,
+    FOREIGN,
+    GOOD,
+    MAX_EVIDENCE,
+    MIXED,
+    NO_EVIDENCE,
+    RUNTIME,
+    UNREADABLE,
+    FileReport,
+    Finding,
+    Library,
+    Report,
+    Script,
+    decide,
+)
+from filcross.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from filcross.elf.policy import Policy, Runtime
+
+__all__ = ["FileReport", "Finding", "Library", "Report", "Script", "inspect"]
+
+_SHEBANG = b"#!"
+
+
+def inspect(
+    paths: Sequence[Path], policy: Policy, *, progress: Callable[[str], None] | None = None
+) -> Report:
+    """Judge every regular file at and below `paths`.
+
+    A path that is itself a symbolic link is followed; links met below are counted, not followed. Each
+    inode is judged once. `progress` is called with each file's path before it is judged. Raises `UsageError`
+    for a path that does not exist; files that cannot be read get the verdict `unreadable`.
+    """
+    return _Inspection(policy, progress).run(paths)
+
+
+class _Unjudged(Exception):  # noqa: N818  (a result, not a failure)
+    """A file that is none of the inspector's business; the text is the reason it is counted under."""
+
+
+class _Inspection:
+    """One run: its policy and what it has read so far."""
+
+    def __init__(self, policy: Policy, progress: Callable[[str], None] | None) -> None:
+        self.policy = policy
+        self.progress = progress
+        self.contents: dict[tuple[int, int], Content] = {}
+        self.skipped: dict[str, int] = {}
+        self.loaders: dict[str, closure.Loader | None] = {}
+        self.archives: dict[Path, tuple[str | None, ...]] = {}
+        self.surroundings = Surroundings(self.content, self.loader, policy.runtimes)
+
+    def run(self, paths: Sequence[Path]) -> Report:
+        files: dict[tuple[int, int], FileReport] = {}
+        links: dict[tuple[int, int], list[str]] = {}
+        scripts: list[tuple[str, str]] = []
+        for path, status in self.walk(paths):
+            inode = (status.st_dev, status.st_ino)
+            if inode in links:
+                if path not in links[inode]:
+                    links[inode].append(path)
+                continue
+            links[inode] = [path]
+            if self.progress is not None:
+                self.progress(path)
+            try:
+                files[inode] = self.file(path)
+            except _Unjudged as reason:
+                self.skip(str(reason))
+            except _ScriptFound as found:
+                scripts.append((path, found.interpreter))
+                self.skip("script")
+        reports = [
+            replace(report, same_as=tuple(links[inode][1:])) if len(links[inode]) > 1 else report
+            for inode, report in files.items()
+        ]
+        return Report(
+            files=tuple(sorted(reports, key=lambda item: item.path)),
+            scripts=tuple(Script(path, name, self.script_verdict(name)) for path, name in sorted(scripts)),
+            skipped=dict(sorted(self.skipped.items())),
+            toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
+        )
+
+    def skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    # Finding files
+
+    def walk(self, paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result]]:
+        for path in paths:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                raise UsageError(
+                    f"there is no file or folder {path}", hint="check the path; a link may lead nowhere"
+                ) from None
+            except OSError as error:
+                raise UsageError(
+                    f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
+                ) from error
+            if stat.S_ISDIR(status.st_mode):
+                yield from self.walk_folder(os.fspath(path))
+            elif stat.S_ISREG(status.st_mode):
+                yield os.fspath(path), status
+            else:
+                self.skip("special file")
+
+    def walk_folder(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+        waiting = [folder]
+        while waiting:
+            current = waiting.pop()
+            try:
+                entries = sorted(os.scandir(current), key=lambda item: item.name)
+            except OSError:
+                self.skip("unreadable folder")
+                continue
+            for entry in entries:
+                try:
+                    if entry.is_symlink():
+                        self.skip("symbolic link")
+                    elif entry.is_dir():
+                        waiting.append(entry.path)
+                    elif entry.is_file():
+                        yield entry.path, entry.stat()
+                    else:
+                        self.skip("special file")
+                except OSError:
+                    self.skip("vanished")
+
+    def file(self, path: str) -> FileReport:
+        """Judge one regular file; raises `_Unjudged` or `_ScriptFound` for what is not ELF."""
+        try:
+            with _opened(path) as window:
+                head = window.read(0, min(256, window.size))
+                if head[:4] == elf.MAGIC:
+                    return self.elf_file(path, window)
+                if archive.is_archive(head):
+                    return self.archive_file(path, window)
+        except FileNotFoundError:
+            raise _Unjudged("vanished") from None
+        except elf.ImageError as error:
+            return _unreadable(path, "FILC-N901", f"the file cannot be read as ELF: {error}")
+        except OSError as error:
+            return _unreadable(path, "FILC-N902", f"the file cannot be read: {error.strerror}")
+        if head[:2] == _SHEBANG:
+            raise _ScriptFound(_interpreter(head))
+        raise _Unjudged("not ELF")
+
+    def script_verdict(self, interpreter: str) -> str | None:
+        program = interpreter.split(maxsplit=1)[0] if interpreter else ""
+        content = self.content(program) if program.startswith("/") else None
+        return content.verdict if content is not None else None
+
+    # One file
+
+    def elf_file(self, path: str, window: elf.Window) -> FileReport:
+        image = elf.read_image(window)
+        if image.kind == "debug":
+            raise _Unjudged("split debug file")
+        content = judge_content(path, image, self.policy)
+        with contextlib.suppress(OSError):
+            status = os.fstat(window.descriptor)
+            self.contents[status.st_dev, status.st_ino] = content
+        findings = list(content.findings)
+        verdict = content.verdict
+        libraries: tuple[Library, ...] = ()
+        if image.kind in ("executable", "library"):
+            process = ProcessJudge(content, self.surroundings)
+            libraries = process.libraries()
+            findings.extend(process.findings)
+            verdict = decide(content.verdict, findings)
+        if content.simulated and verdict in GOOD:
+            findings.append(
+                Finding("FILC-I502", "made by the ABI simulator: the shape of Fil-C code, none of its safety")
+            )
+        return FileReport(
+            path=path,
+            kind=image.kind,
+            verdict=verdict,
+            simulated=content.simulated,
+            confidence=content.confidence,
+            findings=tuple(findings),
+            machine=machine_name(image.machine, image.bits),
+            loader=image.interpreter,
+            needed=image.needed,
+            libraries=libraries,
+            role=content.role,
+            toolchain=content.known[0].runtime.label if content.known else None,
+            symbols=content.counts,
+        )
+
+    def content(self, path: str) -> Content | None:
+        """Return what the file at `path` says, each inode read once; `None` if it is not readable ELF."""
+        try:
+            with _opened(path) as window:
+                status = os.fstat(window.descriptor)
+                inode = (status.st_dev, status.st_ino)
+                if inode not in self.contents:
+                    self.contents[inode] = judge_content(path, elf.read_image(window), self.policy)
+                return self.contents[inode]
+        except (elf.ImageError, OSError):
+            return None
+
+    def loader(self, path: str) -> closure.Loader | None:
+        """Return the rules of the loader at `path`, `None` if it is not readable ELF."""
+        if path not in self.loaders:
+            self.loaders[path] = None
+            with contextlib.suppress(elf.ImageError, OSError), _opened(path) as window:
+                self.loaders[path] = closure.describe_loader(path, elf.read_image(window))
+        return self.loaders[path]
+
+    # Archives
+
+    def archive_file(self, path: str, window: elf.Window) -> FileReport:
+        members: list[FileReport] = []
+        hashes: list[str | None] = []
+        other = 0
+        for member in archive.members(window):
+            label = f"{path}({member.name})"
+            try:
+                with _member_window(path, member) as inner:
+                    if inner is None:
+                        members.append(
+                            _unreadable(label, "FILC-N407", "the file that the thin archive names is missing")
+                        )
+                        continue
+                    image = elf.read_image(inner)
+                    hashes.append(image.code_hash())
+                    members.append(_member_report(label, judge_content(label, image, self.policy), image))
+            except elf.NotElfError:
+                other += 1
+            except (elf.ImageError, OSError) as error:
+                members.append(_unreadable(label, "FILC-N901", f"the member cannot be read: {error}"))
+        if not members:
+            raise _Unjudged("archive without ELF members")
+        known = self.known_archive(path, tuple(hashes))
+        if known is not None:
+            return _known_archive_report(path, known, members)
+        return _archive_report(path, members, other)
+
+    def known_archive(self, path: str, hashes: tuple[str | None, ...]) -> Runtime | None:
+        """Return the runtime that has an archive with this name and the same code in its members."""
+        name = os.path.basename(path)  # noqa: PTH119
+        if abi.role_of(name) is None or not any(hashes):
+            return None
+        for runtime in self.policy.runtimes:
+            twin = runtime.folder / name
+            if twin not in self.archives:
+                self.archives[twin] = _member_hashes(twin)
+            if self.archives[twin] == hashes:
+                return runtime
+        return None
+
+
+class _ScriptFound(Exception):  # noqa: N818  (a result, not a failure)
+    def __init__(self, interpreter: str) -> None:
+        super().__init__(interpreter)
+        self.interpreter = interpreter
+
+
+def _interpreter(head: bytes) -> str:
+    return os.fsdecode(head[2:].split(b"\n", 1)[0].strip())
+
+
+def _unreadable(path: str, code: str, message: str) -> FileReport:
+    return FileReport(
+        path=path,
+        kind="other",
+        verdict=UNREADABLE,
+        simulated=False,
+        confidence="none",
+        findings=(Finding(code, message),),
+    )
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[elf.Window]:
+    """Open a regular file for reading by position; raise `ImageError` for any other kind of file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise elf.ImageError("not a regular file")
+        yield elf.Window(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Archives
+
+
+@contextlib.contextmanager
+def _member_window(path: str, member: archive.Member) -> Iterator[elf.Window | None]:
+    """Give the contents of a member, of the file beside the archive if it is thin (`None`: missing)."""
+    if member.window is not None:
+        yield member.window
+        return
+    beside = os.path.join(os.path.dirname(path), member.name)  # noqa: PTH118, PTH120
+    if not os.path.isfile(beside):  # noqa: PTH113
+        yield None
+        return
+    with _opened(beside) as window:
+        yield window
+
+
+def _member_hashes(path: Path) -> tuple[str | None, ...]:
+    """Return the code hashes of an archive's members; empty for a file that is not one."""
+    found: list[str | None] = []
+    with contextlib.suppress(elf.ImageError, OSError), _opened(os.fspath(path)) as window:
+        if not archive.is_archive(window.read(0, min(8, window.size))):
+            return ()
+        for member in archive.members(window):
+            if member.window is not None:
+                with contextlib.suppress(elf.NotElfError):
+                    found.append(elf.read_image(member.window).code_hash())
+        return tuple(found)
+    return ()
+
+
+def _member_report(label: str, content: Content, image: elf.Image) -> FileReport:
+    return FileReport(
+        path=label,
+        kind=image.kind,
+        verdict=content.verdict,
+        simulated=content.simulated,
+        confidence=content.confidence,
+        findings=tuple(content.findings),
+        machine=machine_name(image.machine, image.bits),
+        needed=image.needed,
+        role=content.role,
+        symbols=content.counts,
+    )
+
+
+def _known_archive_report(path: str, runtime: Runtime, members: Sequence[FileReport]) -> FileReport:
+    name = os.path.basename(path)  # noqa: PTH119
+    role = abi.role_of(name)
+    return FileReport(
+        path=path,
+        kind="archive",
+        verdict=RUNTIME if role in abi.ORDINARY_ROLES else FILC,
+        simulated=runtime.simulated,
+        confidence="content of a known toolchain",
+        findings=(Finding("FILC-I602", f"the {role} of {runtime.label} ({name})"),),
+        machine=members[0].machine,
+        role=role,
+        toolchain=runtime.label,
+    )
+
+
+def _archive_report(path: str, members: Sequence[FileReport], other: int) -> FileReport:
+    """Judge an archive by its members: one ordinary object among Fil-C ones makes it mixed."""
+    verdicts = {member.verdict for member in members}
+    findings: list[Finding] = []
+    bad = [member for member in members if member.verdict in BAD]
+    unknown = [member for member in members if member.verdict in (NO_EVIDENCE, UNREADABLE)]
+    if bad:
+        findings.append(
+            Finding(
+                "FILC-E408",
+                f"{len(bad)} of {len(members)} members hold ordinary code",
+                tuple(member.path for member in bad[:MAX_EVIDENCE]),
+            )
+        )
+    if unknown:
+        findings.append(
+            Finding(
+                "FILC-N409",
+                f"{len(unknown)} of {len(members)} members could not be judged",
+                tuple(member.path for member in unknown[:MAX_EVIDENCE]),
+            )
+        )
+    if other:
+        findings.append(Finding("FILC-I410", f"{other} members are not ELF files"))
+    if verdicts == {FOREIGN}:
+        verdict = FOREIGN
+    elif bad:
+        verdict = MIXED
+    elif verdicts == {UNREADABLE}:
+        verdict = UNREADABLE
+    elif unknown:
+        verdict = NO_EVIDENCE
+    else:
+        verdict = FILC if FILC in verdicts else RUNTIME
+    return FileReport(
+        path=path,
+        kind="archive",
+        verdict=verdict,
+        simulated=any(member.simulated for member in members),
+        confidence="by member",
+        findings=tuple(findings),
+        machine=members[0].machine,
+        members=tuple(members),
+    )

@@ -1,0 +1,192 @@
+"""What the inspector takes as given: the toolchains whose runtime files are known, by content.
+
+A runtime file is known by a hash of its executable sections and symbol names (and its build-id where it has
+one), never by its name or place: relocating it with patchelf or stripping it keeps both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filcross.elf import abi
+from filcross.elf.image import ImageError, NotElfError, Window, read_image
+from filcross.errors import UnsupportedInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from filcross.elf.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFile:
+    """One file of a toolchain's runtime: its name there, role (`filcross.elf.abi`) and content."""
+
+    name: str
+    role: str
+    code_hash: str
+    code_size: int
+    build_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The runtime files of one toolchain.
+
+    `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
+    ordinary `main` in its start-up objects.
+    """
+
+    name: str
+    simulated: bool
+    flavour: str
+    folder: Path
+    files: tuple[RuntimeFile, ...]
+    main_sizes: frozenset[int] = frozenset()
+
+    @property
+    def label(self) -> str:
+        """Return the name for people; a simulator's says what it is."""
+        return f"{self.name} (simulator, not memory-safe)" if self.simulated else self.name
+
+    @property
+    def loader(self) -> str:
+        """Return the path of its loader."""
+        return str(self.folder / next(file.name for file in self.files if file.role == abi.LOADER))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file that was recognised: the runtime it belongs to, and which of its files it is."""
+
+    runtime: Runtime
+    file: RuntimeFile
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The known toolchains, and whether the output of a simulator is acceptable among them."""
+
+    runtimes: tuple[Runtime, ...] = ()
+    simulated_allowed: bool = True
+    _by_hash: dict[str, tuple[Known, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _sizes: set[int] = field(default_factory=set, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for runtime in self.runtimes:
+            for file in runtime.files:
+                found = self._by_hash.get(file.code_hash, ())
+                self._by_hash[file.code_hash] = (*found, Known(runtime, file))
+                self._sizes.add(file.code_size)
+
+    def recognise(self, image: Image) -> tuple[Known, ...]:
+        """Return the known runtime files with the same content as `image` (none: empty)."""
+        if image.code_size not in self._sizes:
+            return ()
+        digest = image.code_hash()
+        if digest is None:
+            return ()
+        build_id = image.build_id
+        return tuple(
+            known
+            for known in self._by_hash.get(digest, ())
+            if build_id is None or known.file.build_id is None or build_id == known.file.build_id
+        )
+
+
+def policy_for(runtimes: Sequence[Runtime]) -> Policy:
+    """Return the policy for a closure made with `runtimes`: simulated files only where one is a simulator."""
+    return Policy(tuple(runtimes), not runtimes or any(runtime.simulated for runtime in runtimes))
+
+
+def library_folder(path: Path) -> Path:
+    """Return the folder of runtime files for `path`: a toolchain, a Nix output of its libc, or the folder.
+
+    Raises `UnsupportedInputError` where there is no Fil-C loader in any of these places.
+    """
+    for folder in (path / "pizfix" / "lib", path / "lib", path):
+        with contextlib.suppress(OSError):
+            if any(abi.LOADER_NAME.match(name) for name in os.listdir(folder)):  # noqa: PTH208
+                return folder
+    raise UnsupportedInputError(
+        f"{path} holds no Fil-C runtime: no ld-fil1-*.so or ld-yolo-*.so in it, its lib or its pizfix/lib",
+        hint="name the folder of a toolchain (with pizfix/lib), or the lib folder of its libc",
+    )
+
+
+def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
+    """Return the runtime of a toolchain folder, a Nix output of its libc, or a `lib` folder.
+
+    Only files with the name of a runtime file are taken. Raises `UnsupportedInputError` without a loader, or
+    with a runtime file that cannot be read.
+    """
+    folder = library_folder(path)
+    files: list[RuntimeFile] = []
+    simulated = False
+    main_sizes: set[int] = set()
+    glibc = False
+    for entry in sorted(os.scandir(folder), key=lambda item: item.name):
+        role = abi.role_of(entry.name)
+        if role is None or not entry.is_file() or entry.name.endswith(".a"):
+            continue
+        with _open(Path(entry.path)) as image:
+            if image is None:
+                continue
+            digest = image.code_hash()
+            simulated = simulated or abi.simulator_note(image.notes) is not None
+            glibc = glibc or entry.name.startswith("libc.so.")
+            if digest is not None:
+                files.append(RuntimeFile(entry.name, role, digest, image.code_size, image.build_id))
+            if role == abi.STARTUP and image.symbols is not None:
+                main_sizes.update(
+                    symbol.size
+                    for symbol in image.symbols.symbols()
+                    if symbol.name == b"main" and symbol.section
+                )
+    if not any(file.role == abi.LOADER for file in files):
+        raise UnsupportedInputError(
+            f"the loader in {folder} is not an ELF file with code",
+            hint="the toolchain is incomplete: install it again",
+        )
+    return Runtime(
+        name=name or _folder_name(path),
+        simulated=simulated,
+        flavour="glibc" if glibc else "musl",
+        folder=folder,
+        files=tuple(files),
+        main_sizes=frozenset(main_sizes),
+    )
+
+
+def _folder_name(path: Path) -> str:
+    resolved = path.resolve()
+    parts = [part for part in resolved.parts if part not in ("lib", "pizfix")]
+    return parts[-1] if parts else str(resolved)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Image | None]:
+    """Give the image of a runtime file, `None` for a file that is not ELF (a linker script)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnsupportedInputError(
+            f"the runtime file {path} cannot be read: {error.strerror}", hint="check its permissions"
+        ) from error
+    try:
+        try:
+            image = read_image(Window(descriptor))
+        except NotElfError:
+            yield None
+            return
+        except ImageError as error:
+            raise UnsupportedInputError(
+                f"the runtime file {path} is damaged: {error}", hint="install the toolchain again"
+            ) from error
+        yield image
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,254 @@
+"""Judging the process that a loader would make of one program or library."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filcross.elf import abi, closure
+from filcross.elf.verdict import BAD, FILC, FOREIGN, GOOD, MAX_EVIDENCE, Finding, Library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from filcross.elf.contents import Content
+    from filcross.elf.policy import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a judgement may ask about other files: contents and loaders by path; the known toolchains."""
+
+    content: Callable[[str], Content | None]
+    loader: Callable[[str], closure.Loader | None]
+    runtimes: tuple[Runtime, ...]
+
+
+class ProcessJudge:
+    """Judges the process that a loader would make of one program or library."""
+
+    def __init__(self, content: Content, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.content_of = surroundings.content
+        self.content = content
+        self.findings: list[Finding] = []
+        self.foreign = content.verdict == FOREIGN
+        self.program = content.kind == "executable"
+
+    def libraries(self) -> tuple[Library, ...]:
+        """Resolve the process, collect findings about it, and return its libraries."""
+        loader = self.loader()
+        process = closure.load(self.content.path, self.content, loader, self.content_of, direct=self.foreign)
+        found: list[Library] = []
+        contents: list[tuple[closure.Loaded, Content | None]] = []
+        for loaded in process.objects[1:]:
+            content = self.content_of(loaded.path)
+            contents.append((loaded, content))
+            found.append(
+                Library(
+                    name=loaded.name,
+                    path=loaded.path,
+                    how=loaded.how,
+                    needed_by=loaded.needed_by,
+                    direct=loaded.needed_by == self.content.path,
+                    verdict=content.verdict if content else None,
+                )
+            )
+        found.extend(
+            Library(
+                missing.name,
+                None,
+                "not found",
+                missing.needed_by,
+                missing.needed_by == self.content.path,
+                None,
+            )
+            for missing in process.missing
+        )
+        if not self.foreign:
+            self.judge_missing(process.missing)
+            self.judge_loaded(contents)
+            self.judge_sandwich(contents, loader)
+            if not self.content.known:
+                self.judge_imports(contents)
+        return tuple(found)
+
+    def loader(self) -> closure.Loader:
+        """Return the rules of the file's loader; say what is wrong with it."""
+        path = self.content.interpreter
+        if path is None or not self.program:
+            return self.usual_loader()
+        content = self.content_of(path)
+        described = self.surroundings.loader(path)
+        if content is None or described is None:
+            self.say("FILC-N102", "the loader does not exist or is not a readable ELF file", path)
+            return closure.Loader(path, "musl", self.usual_loader().self_names)
+        if not content.roles & {abi.LOADER, abi.YOLO_LIBC}:
+            if not abi.LOADER_NAME.search(path):
+                return described
+            if content.known:
+                self.say("FILC-E101", f"the loader is not a loader but the {content.role}", path)
+            else:
+                self.say("FILC-N103", "the loader is not that of a known toolchain", path)
+        return described
+
+    def usual_loader(self) -> closure.Loader:
+        """Return the loader of a known toolchain with the rules that a library without one needs."""
+        flavour = closure.guessed_flavour(self.content.needed)
+        for runtime in self.surroundings.runtimes:
+            if runtime.flavour == flavour:
+                found = self.surroundings.loader(runtime.loader)
+                if found is not None:
+                    return found
+        return closure.nameless_loader(flavour)
+
+    def say(self, code: str, message: str, *evidence: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(code, message, tuple(evidence[:MAX_EVIDENCE])))
+
+    def judge_missing(self, missing: Sequence[closure.Missing]) -> None:
+        """Say which libraries were not found, and where they were looked for."""
+        for item in missing:
+            name = os.path.basename(item.name)  # noqa: PTH119
+            if abi.is_ordinary_soname(name):
+                if item.needed_by != self.content.path:
+                    self.say("FILC-E201", f"{item.needed_by} needs a library of the ordinary system", name)
+            elif self.program or abi.role_of(name) is None:
+                self.say(
+                    "FILC-N203",
+                    f"the library {item.name}, needed by {item.needed_by}, was not found",
+                    *item.tried,
+                )
+
+    def judge_loaded(self, contents: Sequence[tuple[closure.Loaded, Content | None]]) -> None:
+        """Say which libraries of the process are not Fil-C code."""
+        for loaded, content in contents:
+            if content is None:
+                if loaded.how != "the loader itself":
+                    self.say("FILC-N204", f"{loaded.name} cannot be read", loaded.path)
+            elif content.verdict in BAD:
+                self.say(
+                    "FILC-E202",
+                    f"loads ordinary code: {loaded.path} is {content.verdict} (needed as {loaded.name} "
+                    f"by {loaded.needed_by})",
+                    *(finding.code for finding in content.findings if finding.severity == "error"),
+                )
+            elif content.verdict not in GOOD:
+                self.say(
+                    "FILC-N204",
+                    f"loads {loaded.path}, which could not be judged ({content.verdict})",
+                    *(finding.code for finding in content.findings if finding.severity == "unknown"),
+                )
+
+    def judge_sandwich(
+        self, contents: Sequence[tuple[closure.Loaded, Content | None]], loader: closure.Loader
+    ) -> None:
+        """Check that the sandwich's files are one toolchain's, known, and in one place."""
+        members = [(loaded.path, content) for loaded, content in contents if content is not None]
+        if self.program and loader.path:
+            content = self.content_of(loader.path)
+            if content is not None:
+                members.append((loader.path, content))
+        core = [(path, content) for path, content in members if content.roles & abi.CORE_ROLES]
+        runtimes: set[str] | None = None
+        for _, content in (*core, (self.content.path, self.content)):
+            names = {known.runtime.name for known in content.known}
+            if names:
+                runtimes = names if runtimes is None else runtimes & names
+        if runtimes is not None and not runtimes:
+            self.say(
+                "FILC-E206",
+                "runtime files of different toolchains in one process",
+                *(path for path, _ in core),
+            )
+        for loaded, content in contents:
+            role = abi.role_of(os.path.basename(loaded.name))  # noqa: PTH119
+            if content is None or role not in abi.CORE_ROLES or role in content.roles:
+                continue
+            if loaded.how == "the loader itself":
+                continue
+            self.say(
+                "FILC-E205",
+                f"{loaded.name} is not the {role} of a known toolchain: it was found at {loaded.path} "
+                f"({loaded.how})",
+                loaded.path,
+            )
+        self.judge_places(core, loader)
+
+    def judge_places(self, core: Sequence[tuple[str, Content]], loader: closure.Loader) -> None:
+        """Check that the sandwich's files come from the loader's folder or a known toolchain's."""
+        home = os.path.dirname(loader.path) if self.program else ""  # noqa: PTH120
+        folders = {os.path.realpath(home)} if home else set()
+        for path, content in core:
+            for known in content.known:
+                folders.add(os.path.realpath(known.runtime.folder))
+            if not home:
+                home = os.path.dirname(path)  # noqa: PTH120
+                folders.add(os.path.realpath(home))
+        for path, content in core:
+            if os.path.realpath(os.path.dirname(path)) not in folders:  # noqa: PTH120
+                self.say(
+                    "FILC-E205", f"the {content.role} was found outside the toolchain: {path}", path, home
+                )
+
+    def judge_imports(self, contents: Sequence[tuple[closure.Loaded, Content | None]]) -> None:
+        """Check that somebody of the right kind provides every import."""
+        providers: dict[bytes, Content] = {}
+        for content in (self.content, *(content for _, content in contents if content is not None)):
+            for name in content.exports:
+                providers.setdefault(name, content)
+        allows = abi.baseline().allows
+        wrong: list[str] = []
+        unresolved: list[str] = []
+        for name, weak in self.content.imports:
+            provider = providers.get(name)
+            text = name.decode("utf-8", "backslashreplace")
+            if provider is not None and not self.provides(provider, name):
+                wrong.append(f"{text} from {provider.path}")
+            elif provider is None and not weak:
+                unresolved.append(text)
+        unresolved = [
+            text
+            for text in unresolved
+            if not allows(text.encode(), defined=False, kind="library", code=False)
+        ]
+        if wrong:
+            self.say("FILC-E304", "imports provided by a file that must not provide them", *wrong)
+        if unresolved and self.program:
+            self.say(
+                "FILC-N309",
+                f"imports that no library of the process provides ({len(unresolved)})",
+                *unresolved,
+            )
+        elif unresolved:
+            self.say(
+                "FILC-I306",
+                f"imports left to the program that loads this library ({len(unresolved)})",
+                *unresolved,
+            )
+        if self.program and self.content.verdict == FILC:
+            self.judge_start()
+
+    def provides(self, provider: Content, name: bytes) -> bool:
+        """Return whether `provider` may provide `name` to this file."""
+        if name.startswith(abi.CHECK_PREFIX):
+            return provider.role == abi.PIZLO or provider is self.content
+        if abi.is_filc_name(name):
+            return provider.role not in (abi.LOADER, abi.YOLO_LIBC, abi.YOLO_LIBM)
+        return provider.role in abi.ORDINARY_ROLES or provider is self.content
+
+    def judge_start(self) -> None:
+        """Check that the ordinary `main` is the start-up object's, which starts the runtime."""
+        if not any(name == b"filc_start_program" for name, _ in self.content.imports):
+            self.say("FILC-N311", "nothing shows that the program starts the Fil-C runtime")
+        size = self.content.main_size
+        sizes: frozenset[int] = frozenset().union(
+            *(runtime.main_sizes for runtime in self.surroundings.runtimes)
+        )
+        if size and sizes and size not in sizes:
+            self.say(
+                "FILC-E313",
+                f"the ordinary `main` of {size} bytes is not that of the toolchain's start-up object",
+                "main",
+            )

@@ -1,0 +1,140 @@
+"""The words of a report: verdicts, findings, files, and what they come to together."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from filcross import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FILC, RUNTIME, FOREIGN, MIXED, NO_EVIDENCE, UNREADABLE = (
+    "filc",
+    "runtime",
+    "foreign",
+    "mixed",
+    "no-evidence",
+    "unreadable",
+)
+VERDICTS = (FILC, RUNTIME, FOREIGN, MIXED, NO_EVIDENCE, UNREADABLE)
+GOOD = frozenset({FILC, RUNTIME})
+BAD = frozenset({FOREIGN, MIXED})
+
+MAX_EVIDENCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason: a stable code, a sentence, and what it rests on (symbol names, paths)."""
+
+    code: str
+    message: str
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> str:
+        """Return `error`, `unknown`, `warning` or `info`, told from the code's letter."""
+        return {"E": "error", "N": "unknown", "W": "warning"}.get(self.code[5:6], "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library of a file's process: the name asked for, where it was found and how, its verdict.
+
+    `path` is `None` where it was not found; `direct` says that the file itself needs it.
+    """
+
+    name: str
+    path: str | None
+    how: str
+    needed_by: str | None
+    direct: bool
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was found out about one file.
+
+    `kind` is one of executable, library, static, object, archive, core, other. `confidence` says what the
+    verdict rests on. `members` are the members of an archive. `same_as` lists hard links to the file.
+    """
+
+    path: str
+    kind: str
+    verdict: str
+    simulated: bool
+    confidence: str
+    findings: tuple[Finding, ...]
+    machine: str = ""
+    loader: str | None = None
+    needed: tuple[str, ...] = ()
+    libraries: tuple[Library, ...] = ()
+    role: str | None = None
+    toolchain: str | None = None
+    members: tuple[FileReport, ...] = ()
+    same_as: tuple[str, ...] = ()
+    symbols: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script by its interpreter, with the verdict of that (`None`: not found, or not ELF)."""
+
+    path: str
+    interpreter: str
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result for all paths: files in order of path, scripts, and what was skipped, by reason."""
+
+    files: tuple[FileReport, ...]
+    scripts: tuple[Script, ...]
+    skipped: dict[str, int]
+    toolchains: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many files have each verdict."""
+        return {verdict: sum(1 for file in self.files if file.verdict == verdict) for verdict in VERDICTS}
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether any file is the simulator's work."""
+        return any(file.simulated for file in self.files)
+
+    @property
+    def verdict(self) -> str:
+        """Return `yes` (all Fil-C), `no` (something ordinary) or `unknown`."""
+        return {0: "yes", 1: "no"}.get(self.exit_code, "unknown")
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 for a foreign or mixed file, else 4 if there was nothing or something unjudged, else 0."""
+        verdicts = {file.verdict for file in self.files}
+        if verdicts & BAD:
+            return 1
+        return 0 if verdicts and verdicts <= GOOD else 4
+
+
+@cache
+def finding_titles() -> dict[str, str]:
+    """Return every finding code with its title (`filcross/data/findings.toml`)."""
+    content = tomllib.loads((resources.data_dir() / "findings.toml").read_text(encoding="utf-8"))
+    return {code: entry["title"] for code, entry in content.items()}
+
+
+def decide(own: str, findings: Sequence[Finding]) -> str:
+    """Return the verdict after the findings about the process: they only ever make it worse."""
+    if own in (FOREIGN, MIXED, UNREADABLE):
+        return own
+    severities = {finding.severity for finding in findings}
+    if "error" in severities:
+        return MIXED
+    return NO_EVIDENCE if "unknown" in severities else own

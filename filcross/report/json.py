@@ -1,0 +1,73 @@
+"""A report as plain data for `json.dumps`; its schema is `filcross/data/schemas/verify.schema.json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from filcross.elf.verdict import finding_titles
+
+if TYPE_CHECKING:
+    from filcross.elf.verdict import FileReport, Finding, Library, Report
+
+
+def render(report: Report) -> dict[str, Any]:
+    """Return the report as a dictionary of strings, numbers, booleans, lists and dictionaries."""
+    return {
+        "verdict": report.verdict,
+        "exit_code": report.exit_code,
+        "simulated": report.simulated,
+        "toolchains": list(report.toolchains),
+        "counts": report.counts,
+        "skipped": dict(report.skipped),
+        "files": [_file(file) for file in report.files],
+        "scripts": [
+            {"path": script.path, "interpreter": script.interpreter, "verdict": script.verdict}
+            for script in report.scripts
+        ],
+    }
+
+
+def _file(file: FileReport) -> dict[str, Any]:
+    return {
+        "path": _text(file.path),
+        "kind": file.kind,
+        "machine": file.machine,
+        "verdict": file.verdict,
+        "simulated": file.simulated,
+        "confidence": file.confidence,
+        "role": file.role,
+        "toolchain": file.toolchain,
+        "loader": _text(file.loader) if file.loader is not None else None,
+        "needed": [_text(name) for name in file.needed],
+        "libraries": [_library(library) for library in file.libraries],
+        "filc_symbols": {"defined": file.symbols[0], "imported": file.symbols[1]},
+        "findings": [_finding(finding) for finding in file.findings],
+        "members": [_file(member) for member in file.members],
+        "same_as": [_text(path) for path in file.same_as],
+    }
+
+
+def _library(library: Library) -> dict[str, Any]:
+    return {
+        "name": _text(library.name),
+        "path": _text(library.path) if library.path is not None else None,
+        "how": _text(library.how),
+        "needed_by": _text(library.needed_by) if library.needed_by is not None else None,
+        "direct": library.direct,
+        "verdict": library.verdict,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "title": finding_titles().get(finding.code, finding.code),
+        "message": _text(finding.message),
+        "evidence": [_text(item) for item in finding.evidence],
+    }
+
+
+def _text(value: str) -> str:
+    """Return text that every JSON reader takes: bytes that are not UTF-8 as backslash escapes."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

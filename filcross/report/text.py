@@ -1,0 +1,135 @@
+"""A report for people: one line for each file, its reasons below, a summary at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from filcross.elf.verdict import BAD, GOOD, VERDICTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from filcross.elf.verdict import FileReport, Finding, Report
+
+_SHOWN = 6
+_MEMBERS = 10
+_STYLES = {"error": "bad", "unknown": "warn", "warning": "warn", "info": "dim"}
+
+
+def render(
+    report: Report,
+    *,
+    verbose: int = 0,
+    only_summary: bool = False,
+    paint: Callable[[str, str], str] | None = None,
+) -> str:
+    """Return the report as text.
+
+    With `verbose`, information and every library are shown too, twice: all evidence. `paint(text, style)`
+    colours a piece of text (styles `good`, `bad`, `warn`, `dim`, `bold`); without it the text is plain.
+    """
+    return "\n".join(_lines(report, verbose, paint or _plain, only_summary=only_summary))
+
+
+def _plain(text: str, style: str) -> str:
+    del style
+    return text
+
+
+def _lines(
+    report: Report, verbose: int, paint: Callable[[str, str], str], *, only_summary: bool
+) -> Iterator[str]:
+    if not only_summary:
+        for file in report.files:
+            yield from _file(file, verbose, paint)
+        for script in report.scripts:
+            if verbose or script.verdict in BAD:
+                verdict = script.verdict or "not judged"
+                yield paint(
+                    f"script       {printable(script.path)}  (#! {printable(script.interpreter)}: {verdict})",
+                    "dim",
+                )
+    yield from _summary(report, paint)
+
+
+def _file(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    style = "good" if file.verdict in GOOD else "bad" if file.verdict in BAD else "warn"
+    simulated = " (simulated)" if file.simulated else ""
+    yield f"{paint(f'{file.verdict:<12}', style)} {printable(file.path)}{paint(simulated, 'warn')}"
+    facts = [file.kind]
+    if file.machine and file.machine != "x86_64":
+        facts.append(file.machine)
+    if file.loader:
+        facts.append(f"loader {printable(file.loader)}")
+    if file.needed:
+        facts.append(f"needs {printable(', '.join(file.needed))}")
+    if file.same_as:
+        facts.append(f"{len(file.same_as)} more links")
+    facts.append(f"by {file.confidence}")
+    yield paint(f"             {'; '.join(facts)}", "dim")
+    if verbose:
+        for library in file.libraries:
+            where = printable(library.path or "not found")
+            yield paint(
+                f"             {printable(library.name)} -> {where} [{printable(library.how)}] "
+                f"{library.verdict or 'not judged'}",
+                "dim",
+            )
+    for finding in file.findings:
+        if verbose or finding.severity != "info":
+            yield from _finding(finding, verbose, paint)
+    yield from _members(file, verbose, paint)
+
+
+def _members(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    shown = [member for member in file.members if verbose > 1 or member.verdict not in GOOD]
+    for member in shown if verbose else shown[:_MEMBERS]:
+        name = member.path.removeprefix(file.path)
+        yield f"             {member.verdict:<12} {printable(name)}"
+        for finding in member.findings:
+            if verbose or finding.severity != "info":
+                yield from (f"  {line}" for line in _finding(finding, verbose, paint))
+    if not verbose and len(shown) > _MEMBERS:
+        yield f"             and {len(shown) - _MEMBERS} more members (-v shows them)"
+
+
+def _finding(finding: Finding, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    yield f"  {paint(finding.code, _STYLES[finding.severity])}  {printable(finding.message)}"
+    shown = finding.evidence if verbose > 1 else finding.evidence[:_SHOWN]
+    more = len(finding.evidence) - len(shown)
+    if shown:
+        rest = f", and {more} more" if more else ""
+        yield paint(f"             {printable(', '.join(shown))}{rest}", "dim")
+
+
+def _summary(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
+    counts = report.counts
+    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    skipped = [f"{count} {reason}" for reason, count in report.skipped.items()]
+    yield f"{len(report.files)} ELF files and archives: {', '.join(parts) or 'none'}"
+    if skipped:
+        yield paint(f"not judged: {', '.join(skipped)}", "dim")
+    yield _conclusion(report, paint)
+
+
+def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:
+    if report.exit_code == 1:
+        return paint("no: there is ordinary code (the codes are explained in docs/findings/)", "bad")
+    if not report.files:
+        return paint("nothing to judge: no ELF file was found", "warn")
+    if report.exit_code:
+        return paint("not shown: some files could not be judged", "warn")
+    if report.simulated:
+        return paint(
+            "yes: every file has the shape of Fil-C code; made by the simulator, so nothing is memory-safe",
+            "good",
+        )
+    return paint("yes: every file is Fil-C code or its known runtime", "good")
+
+
+def printable(text: str) -> str:
+    """Return `text` without anything that could steer a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in text
+    )
