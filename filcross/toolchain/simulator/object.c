@@ -1,0 +1,288 @@
+#define _GNU_SOURCE
+#include "object.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names that the linker or the code generator makes: they have no Fil-C form. */
+static const char *const linker_made[] = {
+    "_GLOBAL_OFFSET_TABLE_", "_DYNAMIC", "_init", "_fini", "__ehdr_start", "__executable_start",
+    "__init_array_start", "__init_array_end", "__fini_array_start", "__fini_array_end",
+    "__preinit_array_start", "__preinit_array_end", "__dso_handle", "__TMC_END__", "__tls_get_addr",
+    "_end", "_edata", "_etext", "__bss_start",
+};
+
+static const char *const code_imports[] = {"filc_pollcheck_slow", "filc_optimized_access_check_fail"};
+static const char *const data_imports[] = {"filc_global_initialization_start"};
+
+struct buffer {
+    unsigned char *data;
+    size_t size, room;
+};
+
+static void *must(void *memory)
+{
+    if (!memory) {
+        static const char text[] = "filcc: out of memory\n";
+        ssize_t ignored = write(2, text, sizeof text - 1);
+        (void)ignored;
+        _exit(1);
+    }
+    return memory;
+}
+
+static size_t append(struct buffer *buffer, const void *data, size_t size)
+{
+    size_t at = buffer->size;
+    if (buffer->room < at + size) {
+        buffer->room = (at + size) * 2;
+        buffer->data = must(realloc(buffer->data, buffer->room));
+    }
+    if (size)
+        memcpy(buffer->data + at, data, size);
+    buffer->size = at + size;
+    return at;
+}
+
+static void align(struct buffer *buffer, size_t alignment)
+{
+    static const unsigned char zeros[16];
+    append(buffer, zeros, (alignment - buffer->size % alignment) % alignment);
+}
+
+static bool among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool keeps_its_name(const char *name)
+{
+    return among(name, linker_made, sizeof linker_made / sizeof *linker_made);
+}
+
+static int compare(const void *key, const void *entry)
+{
+    return strcmp(key, *(const char *const *)entry);
+}
+
+bool is_object(struct bytes input)
+{
+    const Elf64_Ehdr *header = (const void *)input.data;
+    return input.size >= sizeof *header && !memcmp(input.data, ELFMAG, SELFMAG)
+        && header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB
+        && header->e_type == ET_REL && header->e_machine == EM_X86_64;
+}
+
+static struct bytes fail(char **problem, const char *text, const char *name)
+{
+    if (asprintf(problem, text, name) < 0)
+        *problem = must(strdup(text));
+    return (struct bytes){NULL, 0};
+}
+
+static void add_note(struct buffer *output, Elf64_Shdr *section, const char *origin, uint64_t text, size_t symbols)
+{
+    char description[512];
+    int length = snprintf(description, sizeof description, "simulator %.400s text=%llu symbols=%zu", origin,
+                          (unsigned long long)text, symbols);
+    Elf64_Nhdr note = {sizeof NOTE_NAME, (Elf64_Word)length + 1, NOTE_TYPE};
+    align(output, 4);
+    section->sh_offset = append(output, &note, sizeof note);
+    append(output, NOTE_NAME, sizeof NOTE_NAME);
+    align(output, 4);
+    append(output, description, (size_t)length + 1);
+    align(output, 4);
+    section->sh_size = output->size - section->sh_offset;
+    section->sh_type = SHT_NOTE;
+    section->sh_flags = SHF_ALLOC;
+    section->sh_addralign = 4;
+}
+
+struct bytes reshape(struct bytes input, const struct shape *shape, char **problem)
+{
+    const Elf64_Ehdr *header = (const void *)input.data;
+    if (!is_object(input))
+        return fail(problem, "%s is not a relocatable x86-64 ELF file", shape->origin);
+    if (!header->e_shoff || header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8
+        || header->e_shoff > input.size || input.size - header->e_shoff < sizeof(Elf64_Shdr))
+        return fail(problem, "%s has no usable section headers", shape->origin);
+    const Elf64_Shdr *old = (const void *)(input.data + header->e_shoff);
+    size_t count = header->e_shnum ? header->e_shnum : old[0].sh_size;
+    size_t names = header->e_shstrndx == SHN_XINDEX ? old[0].sh_link : header->e_shstrndx;
+    if (count > (input.size - header->e_shoff) / sizeof *old || names >= count)
+        return fail(problem, "%s has damaged section headers", shape->origin);
+
+    size_t symtab = 0;
+    bool extended = false;
+    uint64_t text = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (old[i].sh_type != SHT_NOBITS
+            && (old[i].sh_offset > input.size || old[i].sh_size > input.size - old[i].sh_offset))
+            return fail(problem, "%s has a section outside the file", shape->origin);
+        if (old[i].sh_type == SHT_SYMTAB)
+            symtab = i;
+        extended |= old[i].sh_type == SHT_SYMTAB_SHNDX;
+        if (old[i].sh_flags & SHF_EXECINSTR)
+            text += old[i].sh_size;
+    }
+    size_t strtab = symtab ? old[symtab].sh_link : 0;
+    if (strtab >= count)
+        return fail(problem, "%s has a damaged symbol table", shape->origin);
+
+    struct buffer output = {0};
+    append(&output, input.data, input.size);
+    Elf64_Shdr *sections = must(malloc((count + 1) * sizeof *sections));
+    memcpy(sections, old, count * sizeof *sections);
+
+    struct buffer strings = {0}, symbols = {0};
+    size_t total = 0, replaced = 0;
+    if (shape->replaced)
+        while (shape->replaced[replaced])
+            replaced++;
+    if (symtab) {
+        append(&strings, input.data + old[strtab].sh_offset, old[strtab].sh_size);
+        append(&strings, "", 1); /* so that every name below ends inside the table */
+        append(&symbols, input.data + old[symtab].sh_offset, old[symtab].sh_size);
+        total = symbols.size / sizeof(Elf64_Sym);
+    }
+    bool defines = false;
+    for (size_t i = symtab ? old[symtab].sh_info : 0; i < total; i++) {
+        Elf64_Sym *symbol = (Elf64_Sym *)(void *)symbols.data + i;
+        unsigned binding = ELF64_ST_BIND(symbol->st_info);
+        if (binding == STB_LOCAL || !symbol->st_name || symbol->st_name >= old[strtab].sh_size)
+            continue;
+        char *name = must(strdup((const char *)strings.data + symbol->st_name));
+        bool undefined = symbol->st_shndx == SHN_UNDEF;
+        defines |= !undefined;
+        if (shape->strict && undefined && binding == STB_WEAK
+            && ELF64_ST_VISIBILITY(symbol->st_other) == STV_HIDDEN && !keeps_its_name(name)) {
+            struct bytes failed = fail(problem, "the symbol `%s` is weak, hidden and undefined: Fil-C cannot compile that", name);
+            free(name);
+            free(strings.data);
+            free(symbols.data);
+            free(sections);
+            free(output.data);
+            return failed;
+        }
+        if (shape->prefix && !keeps_its_name(name)) {
+            char *full = must(malloc(sizeof REPLACED_PREFIX + strlen(name)));
+            strcat(strcpy(full, PREFIX), name);
+            if (!undefined && replaced && bsearch(full, shape->replaced, replaced, sizeof(char *), compare)) {
+                strcat(strcpy(full, REPLACED_PREFIX), name);
+                symbol->st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(symbol->st_info));
+                symbol->st_other = (unsigned char)((symbol->st_other & ~3) | STV_HIDDEN);
+            }
+            symbol->st_name = (Elf64_Word)append(&strings, full, strlen(full) + 1);
+            free(full);
+        }
+        free(name);
+    }
+    if (symtab && shape->imports && defines && !extended) {
+        const char *const *imports = text ? code_imports : data_imports;
+        size_t wanted = text ? sizeof code_imports / sizeof *code_imports : sizeof data_imports / sizeof *data_imports;
+        for (size_t i = 0; i < wanted; i++) {
+            Elf64_Sym symbol = {0};
+            symbol.st_name = (Elf64_Word)append(&strings, imports[i], strlen(imports[i]) + 1);
+            symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE);
+            append(&symbols, &symbol, sizeof symbol);
+        }
+    }
+
+    /* The note's section comes last, so that no other section changes its index. */
+    Elf64_Shdr note = {0};
+    add_note(&output, &note, shape->origin, text, total);
+    if (names == strtab && symtab) {
+        note.sh_name = (Elf64_Word)append(&strings, NOTE_SECTION, sizeof NOTE_SECTION);
+    } else {
+        struct buffer section_names = {0};
+        append(&section_names, input.data + old[names].sh_offset, old[names].sh_size);
+        note.sh_name = (Elf64_Word)append(&section_names, NOTE_SECTION, sizeof NOTE_SECTION);
+        sections[names].sh_offset = append(&output, section_names.data, section_names.size);
+        sections[names].sh_size = section_names.size;
+        free(section_names.data);
+    }
+    sections[count] = note;
+    if (symtab) {
+        sections[strtab].sh_offset = append(&output, strings.data, strings.size);
+        sections[strtab].sh_size = strings.size;
+        align(&output, 8);
+        sections[symtab].sh_offset = append(&output, symbols.data, symbols.size);
+        sections[symtab].sh_size = symbols.size;
+    }
+    count++;
+    align(&output, 8);
+    bool many = count >= SHN_LORESERVE;
+    if (many)
+        sections[0].sh_size = count;
+    size_t table = append(&output, sections, count * sizeof *sections);
+    Elf64_Ehdr *written = (void *)output.data;
+    written->e_shoff = table;
+    written->e_shnum = (Elf64_Half)(many ? 0 : count);
+    free(strings.data);
+    free(symbols.data);
+    free(sections);
+    return (struct bytes){output.data, output.size};
+}
+
+bool read_file(const char *path, struct bytes *content)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (file < 0)
+        return false;
+    if (fstat(file, &status) < 0 || !S_ISREG(status.st_mode)) {
+        close(file);
+        errno = EINVAL;
+        return false;
+    }
+    content->size = (size_t)status.st_size;
+    content->data = must(malloc(content->size + 1));
+    size_t done = 0;
+    while (done < content->size) {
+        ssize_t got = read(file, content->data + done, content->size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    close(file);
+    if (done != content->size) {
+        free(content->data);
+        errno = EIO;
+        return false;
+    }
+    content->data[done] = 0;
+    return true;
+}
+
+bool write_file(const char *path, struct bytes content)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0)
+        return false;
+    size_t done = 0;
+    while (done < content.size) {
+        ssize_t put = write(file, content.data + done, content.size - done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0) {
+            int problem = errno;
+            close(file);
+            errno = problem;
+            return false;
+        }
+        done += (size_t)put;
+    }
+    return close(file) == 0;
+}
