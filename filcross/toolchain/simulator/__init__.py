@@ -160,7 +160,7 @@ class _Maker:
         self, source: Path, target: Path, *, origin: str, prefix: bool = False, replaced: Path | None = None
     ) -> Path:
         """Add the note to an object or to every object of an archive, and the prefix if asked for."""
-        options: list[str | Path] = ["--prefix"] if prefix else []
+        options: list[str | Path] = ["--prefix", "--imports"] if prefix else []
         if replaced:
             options += ["--replaced", replaced]
         run([self.reshaper, "--origin", origin, *options, source, target])
