@@ -1,0 +1,88 @@
+"""`filcross verify`: judge every ELF file at and below some paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOption
+
+if TYPE_CHECKING:
+    from filcross.cli.output import Output
+    from filcross.elf.policy import Runtime
+
+EXAMPLES = """\b
+Examples:
+  filcross verify ./result                      every ELF file of a build
+  filcross verify ./result --toolchain simulator
+  filcross verify program --trust-runtime /opt/filc/pizfix/lib
+  filcross verify ./result --json | jq '.files[] | select(.verdict != "filc") | .path'
+
+\b
+Exit codes: 0 all Fil-C code; 1 a foreign or mixed file; 4 no ELF file, or one that cannot be judged;
+2 a path that does not exist; 5 a toolchain that is none."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("verify", epilog=EXAMPLES)(verify)
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders to judge.", show_default=False)],
+    toolchain: Annotated[
+        str | None,
+        typer.Option(
+            "--toolchain",
+            metavar="NAME|PATH",
+            help="The toolchain whose runtime files are known (default: every installed one).",
+        ),
+    ] = None,
+    trust_runtime: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trust-runtime", metavar="PATH", help="A folder whose runtime files are trusted (repeatable)."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Judge every ELF file: is it Fil-C code, loaded by Fil-C's loader, with Fil-C's libraries."""
+    from filcross.cli import output
+    from filcross.elf import inspect, policy
+    from filcross.report import json, text
+
+    del debug
+    out = output.Output(as_json, verbose, quiet)
+    runtimes = _runtimes(toolchain, trust_runtime or [], out)
+    report = inspect.inspect(paths, policy.policy_for(runtimes))
+    out.document("verify", json.render(report))
+    out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.paint))
+    raise typer.Exit(report.exit_code)
+
+
+def _runtimes(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:
+    """Return the known runtimes: trusted folders, and the toolchain named or all that are installed."""
+    from filcross import config
+    from filcross.elf import policy
+
+    runtimes = [policy.runtime_from_folder(path) for path in trusted]
+    setting = config.load({"toolchain": toolchain}).toolchain
+    if setting.value is not None:
+        from filcross.toolchain.selection import select
+
+        chosen = select(setting, out.say)
+        out.say(f"toolchain: {chosen.toolchain.label} ({chosen.why})")
+        runtimes.append(policy.runtime_from_folder(chosen.toolchain.root, name=chosen.toolchain.name))
+    elif not trusted:
+        from filcross.toolchain import store
+
+        installed = [entry.toolchain for entry in store.entries() if entry.toolchain is not None]
+        runtimes = [policy.runtime_from_folder(item.root, name=item.name) for item in installed]
+        names = ", ".join(item.label for item in installed)
+        out.say(f"toolchains: {names or 'none is installed, so nothing can be shown to be Fil-C code'}")
+    return runtimes

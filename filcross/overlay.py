@@ -1,0 +1,188 @@
+"""The overlay station: the Nix files of `overlays/` plus one generated `parameters.json`, in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filcross import __version__, process, resources
+from filcross.errors import FilcrossError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from filcross.toolchain.layout import Toolchain
+
+PARAMETERS = "parameters.json"
+SCHEMA_VERSION = 1
+GENERATOR = "filcross"
+# The LLVM that every Fil-C release from 0.675 to 0.686 is made of (its `--version`).
+LLVM_VERSION = "20.1.8"
+
+_CLANG_VERSION = re.compile(r"clang version (\d+\.\d+\.\d+)")
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """An overlay folder (`import root` in Nix gives the overlay) and the parameters it was written with."""
+
+    root: Path
+    parameters: Mapping[str, Any]
+
+
+def write_overlay(toolchain: Toolchain, output: Path) -> Overlay:
+    """Write the overlay for `toolchain` to the folder `output` and return it.
+
+    The folder is wholly old or wholly new at any moment, and a second run with the same content leaves it as
+    it is. A folder that is there already is replaced only if it is an overlay that filcross wrote, without
+    changes or additions by anybody else; otherwise `UsageError`.
+    """
+    output = Path(os.path.abspath(output))  # noqa: PTH100  (a link to a folder stays a link)
+    if output.is_symlink():
+        output = output.resolve()
+    content = _nix_files()
+    parameters = {
+        "schema_version": SCHEMA_VERSION,
+        "generator": f"{GENERATOR} {__version__}",
+        "toolchain": _describe(toolchain),
+        "files": {name: _sha256(data) for name, data in content.items()},
+    }
+    content[PARAMETERS] = (json.dumps(parameters, indent=2) + "\n").encode()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(output.parent):
+        if _read(output) != content:
+            _refuse_what_is_not_ours(output)
+            _replace(output, content)
+    return Overlay(root=output, parameters=parameters)
+
+
+def _nix_files() -> dict[str, bytes]:
+    source = resources.overlays_dir()
+    return {
+        name: data
+        for name, data in (_read(source) or {}).items()
+        if name != PARAMETERS and not any(part.startswith((".", "__")) for part in Path(name).parts)
+    }
+
+
+def _describe(toolchain: Toolchain) -> dict[str, str | bool]:
+    return {
+        "name": toolchain.name,
+        "version": toolchain.version,
+        "simulated": toolchain.simulated,
+        "flavour": toolchain.flavour,
+        "arch": toolchain.arch,
+        "loader": toolchain.loader,
+        "llvm_version": _llvm_version(toolchain),
+        "path": str(toolchain.root.resolve()),
+    }
+
+
+def _llvm_version(toolchain: Toolchain) -> str:
+    """Return the version of the clang that the toolchain is: what nixpkgs' recipes compare."""
+    with contextlib.suppress(FilcrossError, OSError):
+        answer = process.run([toolchain.root / "build" / "bin" / "clang-20", "--version"], timeout=30)
+        found = _CLANG_VERSION.search(answer.stdout)
+        if found:
+            return found.group(1)
+    return LLVM_VERSION
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read(folder: Path) -> dict[str, bytes] | None:
+    """Return the files of `folder` by relative name, or None where there is no folder."""
+    if not folder.is_dir():
+        return None
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def _refuse_what_is_not_ours(output: Path) -> None:
+    present = _read(output)
+    if present is None:
+        if output.exists():
+            raise UsageError(f"{output} is a file", hint="choose another folder with --output")
+        return
+    if not present and not any(output.iterdir()):
+        return
+    hint = "choose another folder with --output, or move this one away"
+    try:
+        parameters = json.loads(present[PARAMETERS])
+        ours = str(parameters["generator"]).startswith(f"{GENERATOR} ")
+        known = dict(parameters["files"])
+    except (KeyError, TypeError, ValueError):
+        ours, known = False, {}
+    if not ours:
+        raise UsageError(f"{output} is not an overlay that filcross wrote", hint=hint)
+    changed = sorted(
+        name for name, data in present.items() if name != PARAMETERS and known.get(name) != _sha256(data)
+    )
+    if changed:
+        raise UsageError(
+            f"{output} has files that were changed or added since filcross wrote it",
+            hint=hint,
+            details=tuple(changed),
+        )
+
+
+def _replace(output: Path, content: Mapping[str, bytes]) -> None:
+    """Put a folder with `content` in the place of `output` in one step."""
+    new = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".new", dir=output.parent))
+    try:
+        for name, data in content.items():
+            file = new / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            file.chmod(0o644)
+        new.chmod(0o755)
+        if output.exists():
+            _exchange(new, output)
+        else:
+            new.rename(output)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two folders atomically (renameat2(2)), or one after the other where the file system cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    status = libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    if status == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in {errno.EINVAL, errno.ENOSYS}:
+        raise OSError(code, os.strerror(code), str(other))
+    old = other.with_name(f"{one.name}.old")
+    other.rename(old)
+    one.rename(other)
+    old.rename(one)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other runs of filcross from writing overlays into `folder` for a moment."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

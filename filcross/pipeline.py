@@ -1,0 +1,224 @@
+"""The flow of `filcross build`: source, patched copy, toolchain, overlay, derivations, outputs, report.
+
+Each step takes plain values and returns plain values; `tell` gets one sentence about each, with the reason.
+Nothing here prints or reads configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filcross import config
+from filcross.errors import BuildFailedError, NothingToJudgeError
+from filcross.nix import build as nix_build
+from filcross.nix import command, evaluate
+from filcross.nixpkgs import copies, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from filcross.config import Settings
+    from filcross.elf.inspect import Report
+    from filcross.nix.build import BuildResult, Watcher
+    from filcross.nix.command import Nix
+    from filcross.nix.evaluate import EvaluationFailure, PackageSet
+    from filcross.nixpkgs.source import Source
+    from filcross.overlay import Overlay
+    from filcross.sources import SeedReport
+    from filcross.toolchain.layout import Toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a build needs: which Nix, nixpkgs and toolchain, and the package set to evaluate."""
+
+    nix: Nix
+    source: Source
+    tree: Path
+    toolchain: Toolchain
+    overlay: Overlay
+    packages: PackageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What came of the attributes: results of those that evaluate, and failures of those that do not."""
+
+    results: tuple[BuildResult, ...]
+    failures: tuple[EvaluationFailure, ...]
+    libc: BuildResult | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was built."""
+        return not self.failures and all(result.built for result in self.results)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The outputs of everything that was built."""
+        return [path for result in self.results if result.built for path in result.outputs.values()]
+
+
+def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
+    """Choose and make ready everything that a build needs.
+
+    Raises the errors of its steps: a tree that is none, a toolchain that is missing, a store that cannot be
+    used, no space.
+    """
+    from filcross.overlay import write_overlay
+    from filcross.toolchain.selection import select
+
+    version = command.version()
+    chosen = source.resolve(
+        settings.nixpkgs,
+        lambda: command.find_nix(host_tools=False, preference=settings.store.value),
+        version,
+    )
+    tell(f"nixpkgs: {chosen.label} ({chosen.why})")
+    selection = select(settings.toolchain, tell)
+    toolchain = selection.toolchain
+    tell(f"toolchain: {toolchain.label} ({selection.why})")
+    bootstrap = settings.bootstrap.value or "nixpkgs"
+    if chosen.kind == source.EMBEDDED:
+        bootstrap = "nixpkgs"  # its standard environment is made of the host's tools already
+    host_tools = chosen.kind == source.EMBEDDED or bootstrap == "host" or toolchain.simulated
+    nix = command.find_nix(host_tools=host_tools, preference=settings.store.value)
+    tell(f"Nix {nix.version_text}, the {nix.store.kind} store at {nix.store.folder}: {nix.store.reason}")
+    tree = _patched(chosen, tell)
+    overlay = write_overlay(toolchain, _overlay_folder(toolchain))
+    packages = evaluate.PackageSet(tree, overlay.root, bootstrap)
+    return Prepared(nix, chosen, tree, toolchain, overlay, packages)
+
+
+def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
+    """Return a folder with the tree and the edits; the user's tree is never changed."""
+    from filcross.nixpkgs import patch
+    from filcross.nixpkgs.checkout import open_checkout
+
+    if chosen.kind == "path":
+        recovered = patch.recover(chosen.path)
+        if recovered:
+            tell(recovered)
+    checkout = open_checkout(chosen.path)
+    current = patch.plan(checkout)
+    if current.state is patch.State.PATCHED:
+        tell("patch: the tree has the Fil-C platform already, so it is used as it stands")
+        return checkout.root
+
+    def make(target: Path) -> None:
+        tell("patch: making a patched copy (your tree stays as it is)")
+        patch.copy_and_patch(checkout, target, with_git=False)
+
+    folder, reused = copies.patched_copy(checkout.root, current.edit_set, make)
+    tell(f"patch: {'an earlier copy serves, ' if reused else ''}{folder}")
+    return folder
+
+
+def _overlay_folder(toolchain: Toolchain) -> Path:
+    key = hashlib.sha256(str(toolchain.root).encode()).hexdigest()[:16]
+    return config.cache_dir() / "overlays-v1" / f"{toolchain.name}-{key}"
+
+
+def build(
+    prepared: Prepared,
+    attributes: Sequence[str],
+    *,
+    watcher: Watcher | None = None,
+    seed: Callable[[Mapping[str, str]], None] | None = None,
+    keep_going: bool = True,
+) -> Built:
+    """Evaluate and build `attributes` of `pkgsCross.filc`.
+
+    `seed`, if given, is called with the derivations before they are built, to bring their sources. Raises
+    `BuildFailedError` when nothing evaluates and `UsageError` for a name that the tree does not have.
+    """
+    wanted = list(dict.fromkeys(attributes))
+    roots = _roots(prepared, wanted)
+    derivations, failures = evaluate.derivations(prepared.nix, prepared.packages, wanted, roots=roots)
+    evaluate.raise_if_all_failed(failures, len(wanted))
+    if seed is not None:
+        seed(derivations)
+    results = nix_build.build(prepared.nix, derivations, roots=roots, watcher=watcher, keep_going=keep_going)
+    libc = None
+    if any(result.built for result in results):
+        libc = _libc(prepared, roots)
+    return Built(tuple(results), tuple(failures), libc)
+
+
+def _libc(prepared: Prepared, roots: Path) -> BuildResult:
+    done = prepared.nix.instantiate(
+        evaluate.entry_file(), ["libc"], arguments=prepared.packages.arguments(), roots=roots / "libc"
+    )
+    if done.exit_code != 0:
+        raise BuildFailedError(
+            "the Fil-C libc of this package set cannot be evaluated",
+            hint="this is a fault of the overlay: please report it",
+            details=tuple(done.stderr.splitlines()[-10:]),
+        )
+    derivation = str((roots / "libc").resolve())
+    (result,) = nix_build.build(prepared.nix, {"libc": derivation}, roots=roots / "libc-outputs")
+    return result
+
+
+def _roots(prepared: Prepared, attributes: Sequence[str]) -> Path:
+    facts = json.dumps([prepared.packages.arguments(), list(attributes), prepared.nix.store.kind])
+    return config.state_dir() / "roots" / hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def seed_sources(
+    prepared: Prepared,
+    derivations: Mapping[str, str],
+    tell: Callable[[str], None],
+    *,
+    suites: Sequence[str] = (),
+) -> SeedReport:
+    """Bring the sources of `derivations` from the distribution's mirror, by hash.
+
+    `suites` names releases to search after this machine's own.
+    """
+    from filcross import sources
+
+    environment = dict(prepared.nix.store.environment)
+    return sources.seed(
+        derivations.values(),
+        cache=config.cache_dir() / "sources-v1",
+        suites=suites,
+        env=environment,
+        on_progress=tell,
+    )
+
+
+def inspect(prepared: Prepared, built: Built) -> Report:
+    """Judge every ELF file of the outputs that were built."""
+    from filcross.elf import inspect as inspector
+    from filcross.elf import policy
+
+    if not built.outputs or built.libc is None:
+        raise NothingToJudgeError("nothing was built, so there is nothing to judge")
+    folders = list(built.libc.outputs.values())
+    runtimes = [
+        policy.runtime_from_folder(folder, name=prepared.toolchain.name)
+        for folder in folders
+        if (folder / "lib").is_dir()
+    ]
+    return inspector.inspect(built.outputs, policy.policy_for(runtimes))
+
+
+def link_outputs(nix: Nix, results: Sequence[BuildResult], link: Path, *, several: bool) -> dict[str, Path]:
+    """Make links to the outputs that are also garbage-collector roots; return them by name.
+
+    One attribute gives `LINK` and `LINK-OUTPUT`, several give `LINK-ATTRIBUTE` and `LINK-ATTRIBUTE-OUTPUT`.
+    """
+    link.parent.mkdir(parents=True, exist_ok=True)
+    made = {}
+    for result in results:
+        base = link if not several else link.with_name(f"{link.name}-{result.attribute}")
+        for name, path in result.outputs.items():
+            place = base if name == "out" else base.with_name(f"{base.name}-{name}")
+            nix.run("nix-store", "--realise", path, "--add-root", place, "--indirect")
+            made[place.name] = path
+    return made
