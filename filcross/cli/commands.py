@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from filcross.cli import build, doctor, overlay, patch_nixpkgs, verify
+from filcross.cli import build, doctor, overlay, patch_nixpkgs, toolchain, verify
 
 if TYPE_CHECKING:
     import typer
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`; each module registers itself and imports what is heavy when it runs."""
-    for module in (doctor, patch_nixpkgs, overlay, build, verify):
+    for module in (doctor, toolchain, patch_nixpkgs, overlay, build, verify):
         module.register(app)
