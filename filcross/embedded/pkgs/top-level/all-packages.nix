@@ -162,6 +162,8 @@ in
   muslCross = unavailableFor "musl";
   newlibCross = unavailableFor "newlib";
 
+  linuxHeaders = tool "linuxHeaders";
+
   # Conversion of text and messages are part of these C libraries.
   libiconv =
     if

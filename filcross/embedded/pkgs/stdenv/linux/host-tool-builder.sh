@@ -1,4 +1,4 @@
-# Link each of $targets to its place in $out.
+# Link each of $targets to its place in $out, and copy each of the folders $copySources.
 mkdir -p "$out"
 # shellcheck disable=SC2086  # lists of words
 set -- $targets
@@ -7,6 +7,13 @@ for place in $places; do
         */*) mkdir -p "$out/${place%/*}" ;;
     esac
     ln -s "$1" "$out/$place"
+    shift
+done
+# shellcheck disable=SC2086
+set -- $copySources
+for place in $copyPlaces; do
+    mkdir -p "$out/${place%/*}"
+    cp -rL --no-preserve=all "$1" "$out/$place"
     shift
 done
 if [ -n "$setupHook" ]; then

@@ -37,7 +37,7 @@ let
   fingerprint = files: builtins.hashString "sha256" (lib.concatMapStrings (file: "${file} ${builtins.hashFile "sha256" file}\n") files);
 
   # A package of links. `programs` are names; `files` maps places in the package to files of the machine; `witnesses`
-  # are more files that decide what the tools do.
+  # are more files that decide what the tools do, or that name the version of folders.
   hostTool =
     {
       pname,
@@ -47,6 +47,8 @@ let
       prefix ? "",
       files ? { },
       witnesses ? [ ],
+      # Folders of the machine to copy: places in the package to candidates
+      folders ? { },
       setupHook ? null,
       passthru ? { },
       description ? "The ${pname} of this machine",
@@ -76,7 +78,9 @@ let
           PATH = lib.concatStringsSep ":" searchPath;
           places = map (link: link.place) links;
           targets = map (link: link.file) links;
-          fingerprint = fingerprint (map (link: link.file) links ++ witnesses);
+          copyPlaces = lib.attrNames folders;
+          copySources = map (candidates: findFile debianPackage (lib.toList candidates)) (lib.attrValues folders);
+          fingerprint = fingerprint (map (link: link.file) links ++ lib.filter (file: builtins.pathExists file) witnesses);
           preferLocalBuild = true;
           allowSubstitutes = false;
         }
@@ -229,7 +233,7 @@ in
       "cpp"
     ];
     # Native programs are linked to the machine's libc.
-    witnesses = lib.filter (file: builtins.pathExists file) [
+    witnesses = [
       "/lib/x86_64-linux-gnu/libc.so.6"
       "/lib/aarch64-linux-gnu/libc.so.6"
       "/lib64/libc.so.6"
@@ -266,6 +270,41 @@ in
       passthru.isGNU = true;
       description = "GNU tools for object files of this machine";
     };
+
+  # The kernel's interface, copied: the folder's version and its package's checksums stand for all of its files.
+  linuxHeaders = hostTool {
+    pname = "linux-headers";
+    debianPackage = "linux-libc-dev";
+    folders =
+      {
+        "include/linux" = "/usr/include/linux";
+        "include/asm-generic" = "/usr/include/asm-generic";
+        "include/asm" = [
+          "/usr/include/${lib.head (lib.splitString "-" system)}-linux-gnu/asm"
+          "/usr/include/asm"
+        ];
+      }
+      # Distributions put some of the others elsewhere.
+      // lib.listToAttrs (
+        map (part: lib.nameValuePair "include/${part}" "/usr/include/${part}") (
+          lib.filter (part: builtins.pathExists "/usr/include/${part}") [
+            "drm"
+            "misc"
+            "mtd"
+            "rdma"
+            "sound"
+            "video"
+            "xen"
+          ]
+        )
+      );
+    witnesses = [
+      "/usr/include/linux/version.h"
+      "/var/lib/dpkg/info/linux-libc-dev:amd64.md5sums"
+      "/var/lib/dpkg/info/linux-libc-dev:arm64.md5sums"
+    ];
+    description = "The kernel's headers of this machine";
+  };
 
   gnu-config = hostTool {
     pname = "gnu-config";
