@@ -173,8 +173,8 @@ def _binding(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
         if alone:
             text = eol.join([*indented, b""])
             text += eol if edit.group else b""
-        else:
-            text = eol.join([*indented, b""]).removeprefix(indentation) + indentation
+        else:  # the anchor must not become the first on its line, or it would not be found like this again
+            text = eol.join(indented).removeprefix(indentation) + b" "
         texts.append(text)
     return Insertion(edit.id, offset, tuple(texts))
 

@@ -166,12 +166,13 @@ def recover_locked(root: Path) -> str | None:
     return outcome
 
 
-def explain(error: OSError, root: Path) -> MissingRequirementError:
-    """Turn a failure to write below `root` into words."""
+def explain(error: OSError, root: Path, *, instead: str = "") -> MissingRequirementError:
+    """Turn a failure to write below `root` into words; `instead` says what else can be done."""
+    instead = instead or "let filcross make a patched copy with --output DIR"
     hints = {
-        errno.EROFS: "the file system is read-only: let filcross make a patched copy with --output DIR",
-        errno.EACCES: "the tree belongs to somebody else: make a patched copy with --output DIR",
-        errno.EPERM: "the tree belongs to somebody else: make a patched copy with --output DIR",
+        errno.EROFS: f"the file system is read-only: {instead}",
+        errno.EACCES: f"it belongs to somebody else: {instead}",
+        errno.EPERM: f"it belongs to somebody else: {instead}",
         errno.ENOSPC: "free some space on that file system and try again",
         errno.EDQUOT: "your disk quota is used up: free some space and try again",
     }
@@ -316,9 +317,9 @@ def _rename_all(root: Path, paths: Sequence[str]) -> None:
 
 def _clean(root: Path) -> None:
     """Remove the journal, then what is left of temporary files."""
-    with contextlib.suppress(FileNotFoundError):
+    if os.path.lexists(root / JOURNAL):
         (root / JOURNAL).unlink()
         _sync_folder(root)
     for file in (_temporary(root, JOURNAL), *_leftovers(root)):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if os.path.lexists(file):  # a read-only file system refuses to remove even what is not there
             file.unlink()

@@ -43,6 +43,7 @@ _REPORT = "report it: open an issue for filcross with this output, the file, and
 _OTHER_PATCH = re.compile(r"gnufilc", re.IGNORECASE)
 _TRACE = re.compile(rb"filc", re.IGNORECASE)
 _MAX_TRACES = 8
+_SHOWN_LINES = 5
 
 
 class State(Enum):
@@ -221,7 +222,7 @@ def copy_and_patch(
                 raise UsageError(f"{output} came into being while filcross copied", hint="remove one of them")
             partial.rename(target)
     except OSError as error:
-        raise journal.explain(error, target.parent) from error
+        raise journal.explain(error, target.parent, instead="choose another --output") from error
     return PatchedCheckout(open_checkout(target), patched.edit_set, patched.changed)
 
 
@@ -255,7 +256,7 @@ def _read(file: Path) -> bytes:
         ) from error
 
 
-def _plan_file(role: str, path: str, data: bytes) -> FileChange:
+def _plan_file(role: str, path: str, data: bytes, *, check: bool = True) -> FileChange:
     """Find the edits of one file in `data`, whether or not they are there already."""
     present, missing = [], []
     pristine = patched = data
@@ -269,7 +270,24 @@ def _plan_file(role: str, path: str, data: bytes) -> FileChange:
         else:
             present.append(insertion.edit)
             pristine = pristine[: at - len(text)] + pristine[at:]
-    return FileChange(path, pristine, patched, tuple(reversed(present)), tuple(reversed(missing)))
+    change = FileChange(path, pristine, patched, tuple(reversed(present)), tuple(reversed(missing)))
+    if check:
+        _check_reversible(role, change)
+    return change
+
+
+def _check_reversible(role: str, change: FileChange) -> None:
+    """Refuse a file in which the edits could be made, but not be recognised and taken out again."""
+    again = _plan_file(role, change.path, change.patched, check=False)
+    if again.missing or again.pristine != change.pristine:
+        raise UnsupportedInputError(
+            f"{change.path} has a shape that filcross does not know; nothing was written",
+            hint=_REPORT,
+            details=(
+                f"looked for: the places of {', '.join(change.missing)}, in a form that can be undone",
+                "found: the places, but the edited file would not be recognised as edited",
+            ),
+        )
 
 
 def _locate_all(role: str, path: str, data: bytes) -> list[edits.Insertion]:
@@ -360,7 +378,7 @@ def _copy(root: Path, target: Path, *, with_git: bool) -> None:
             hint="make room, or choose an --output on another file system"
             if "No space left" in copied.stderr
             else "look at the messages above",
-            details=tuple(copied.stderr.rstrip().splitlines()[-process.TAIL_LINES :]),
+            details=tuple(copied.stderr.rstrip().splitlines()[-_SHOWN_LINES:]),
         )
     if not root.stat().st_mode & stat.S_IWUSR:
         process.run(["chmod", "-R", "u+w", "--", target])

@@ -90,6 +90,24 @@ def prove(root: Path, nix: Nix | None = None) -> Proof:
     )
 
 
+def ordinary_platforms(root: Path) -> dict[str, Any]:
+    """Return what the tree at `root` says of platforms that have nothing to do with Fil-C.
+
+    It is the same for a pristine tree, a patched one, and every state between that a crash can leave. Raises
+    `ProofError` when Nix cannot evaluate it.
+    """
+    checkout = open_checkout(root)
+    done = _evaluate(checkout, "unchanged", None)
+    if done.exit_code != 0:
+        raise ProofError(
+            f"Nix cannot evaluate the ordinary platforms of {checkout.root}",
+            hint="is the tree complete? `git status` shows what is missing",
+            details=tuple(done.stderr.rstrip().splitlines()[-process.TAIL_LINES :]),
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
 def _evaluate(checkout: Checkout, attribute: str, nix: Nix | None) -> process.Completed:
     layout = checkout.layout
     arguments: list[str | Path] = ["--eval", "--strict", "--json"]

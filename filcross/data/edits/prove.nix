@@ -13,6 +13,11 @@ let
   platforms = tree.systems;
   inherit (platforms) elaborate examples;
 
+  ordinary = [
+    "x86_64-unknown-linux-gnu"
+    "x86_64-unknown-linux-musl"
+    "aarch64-unknown-linux-musl"
+  ];
   triple = "x86_64-unknown-linux-filc";
 
   describe = platform: {
@@ -24,10 +29,10 @@ let
       isx86_64
       isMusl
       ;
-    isFilC = platform.isFilC;
     isGnu = platform.isGnu or false;
     sharedLibrary = platform.extensions.sharedLibrary;
   };
+  describeWithFilC = platform: describe platform // { inherit (platform) isFilC; };
 
   evaluates = config: (builtins.tryEval (builtins.seq (elaborate { inherit config; }).libc true)).success;
 
@@ -41,16 +46,27 @@ in
 
 {
   library = builtins.isAttrs tree && tree ? mapAttrs;
-  filc = describe (elaborate { config = triple; });
-  short = describe (elaborate { config = "x86_64-linux-filc"; });
+
+  # What a tree says with and without the edits, and in every state between.
+  unchanged = {
+    platforms = map (config: describe (elaborate { inherit config; })) ordinary;
+    examples = removeAttrs (builtins.mapAttrs (_: example: example.config or null) examples) [
+      "filc"
+      "filc-x86_64"
+    ];
+    crossIsFunction = builtins.isFunction (import (path cross));
+  };
+
+  filc = describeWithFilC (elaborate {
+    config = triple;
+  });
+  short = describeWithFilC (elaborate {
+    config = "x86_64-linux-filc";
+  });
   examples = {
     inherit (examples) filc filc-x86_64;
   };
-  others = map (config: describe (elaborate { inherit config; })) [
-    "x86_64-unknown-linux-gnu"
-    "x86_64-unknown-linux-musl"
-    "aarch64-unknown-linux-musl"
-  ];
+  others = map (config: describeWithFilC (elaborate { inherit config; })) ordinary;
   refusals = map (pair: refusal (builtins.elemAt pair 0) (builtins.elemAt pair 1)) [
     [
       "aarch64-unknown-linux-musl"
