@@ -30,7 +30,7 @@ let
       isMusl
       ;
     isGnu = platform.isGnu or false;
-    sharedLibrary = platform.extensions.sharedLibrary;
+    sharedLibrary = platform.extensions.sharedLibrary or null;
   };
   describeWithFilC = platform: describe platform // { inherit (platform) isFilC; };
 

@@ -2,6 +2,7 @@
   lib,
   crossSystem,
   overlays,
+  targetPlatform ? crossSystem,
 }:
 
 [
