@@ -1,13 +1,17 @@
 # Programs of this machine as derivations. Each is a folder of links, whose hash depends on the contents of the programs
 # (and of what `alsoDependsOn` names), so that another machine, or this one after an upgrade, gets another store path.
-{ lib, system }:
-let
-  folders = [
+{
+  lib,
+  system,
+  # Where programs are looked for, in this order. Not PATH: what a user has there is nobody's build tool.
+  folders ? [
     "/usr/bin"
     "/bin"
     "/usr/local/bin"
     "/run/current-system/sw/bin"
-  ];
+  ],
+}:
+let
   candidates = program: builtins.filter builtins.pathExists (map (folder: "${folder}/${program}") folders);
   exists = program: candidates program != [ ];
   locate =
