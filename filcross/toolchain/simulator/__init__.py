@@ -104,6 +104,11 @@ class _Maker:
         return self.root / "pizfix" / "lib"
 
     @property
+    def _has_crypt(self) -> bool:
+        """Whether the host's musl has crypt() (Debian builds it without)."""
+        return (self.host.musl_headers / "crypt.h").exists()
+
+    @property
     def reshaper(self) -> Path:
         return self.work / "reshape"
 
@@ -112,6 +117,8 @@ class _Maker:
         pizfix = self.root / "pizfix"
         (pizfix / "bin").mkdir()
         shutil.copytree(self.host.musl_headers, pizfix / "include")
+        if not self._has_crypt:
+            shutil.copy(simulator_dir() / "runtime" / "crypt.h", pizfix / "include")
         (pizfix / "stdfil-include").mkdir()
         shutil.copy(simulator_dir() / "runtime" / "stdfil.h", pizfix / "stdfil-include")
         for name, place in self.host.kernel_headers:
@@ -228,14 +235,12 @@ class _Maker:
 
     def _user_libc(self) -> None:
         """Musl's archive with every symbol prefixed, and our parts where it must share the process."""
-        parts = [
-            self._compile(f"libc/{name}.c", f"user-{name}.o", prefix=True)
-            for name in ("start", "alloc", "thread", "loader")
-        ]
+        names = ["start", "alloc", "thread", "loader", *([] if self._has_crypt else ["crypt"])]
+        parts = [self._compile(f"libc/{name}.c", f"user-{name}.o", prefix=True) for name in names]
         listing = run([self.host.nm, "-g", "--defined-only", "--format=posix", *parts]).stdout
-        names = sorted({line.split()[0] for line in listing.splitlines() if len(line.split()) > 1})
+        ours = sorted({line.split()[0] for line in listing.splitlines() if len(line.split()) > 1})
         replaced = self.work / "replaced.txt"
-        replaced.write_text("".join(f"{name}\n" for name in names))
+        replaced.write_text("".join(f"{name}\n" for name in ours))
 
         slim = self.work / "slim-user.a"
         run([self.host.objcopy, "--strip-debug", self.host.musl_libraries / "libc.a", slim])

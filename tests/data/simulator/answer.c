@@ -1,0 +1,2 @@
+extern int answer(void);
+int main(void) { return answer(); }
