@@ -66,6 +66,10 @@ def open_checkout(path: Path) -> Checkout:
         raise UnsupportedInputError(
             f"{path} is not a folder", hint="give the folder of a nixpkgs checkout, not a file in it"
         )
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise MissingRequirementError(
+            f"{path} cannot be read", hint="check its permissions, or run as the user whom it belongs to"
+        )
     layout = _recognise(root)
     if layout is None:
         raise _not_nixpkgs(path, root)

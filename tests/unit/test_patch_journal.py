@@ -10,13 +10,17 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import filcross
-from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
+from filcross.errors import FilcrossError, MissingRequirementError, UnsupportedInputError, UsageError
 from filcross.nixpkgs import journal, patch
 from filcross.nixpkgs.checkout import ROLES, open_checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "patch"
 COMMAND = [sys.executable, "-c", "from filcross.cli import main; main()", "patch-nixpkgs"]
@@ -333,21 +337,37 @@ mount -o remount,bind,ro "$tree"
     assert "already patched" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_tree_of_somebody_else(hand: Path) -> None:
-    before = contents(hand)
-    for folder in (hand, *hand.parents):
+def as_nobody(root: Path, action: Callable[[], object]) -> tuple[int, str]:
+    """Return the exit code and the hint with which `action` fails for a user without any rights on `root`."""
+    for folder in root.parents:  # let the user come as far as the tree
         if folder.stat().st_uid == 0 and not folder.stat().st_mode & stat.S_IXOTH:
             folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-    reader = os.fork()
-    if reader == 0:  # the packages may be in a folder that the other user cannot read: they are loaded here
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # forked, because the other user may not be able to read the folder of the packages
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
         try:
-            patch.apply(open_checkout(hand))
-        except MissingRequirementError as error:
-            os._exit(3 if "--output DIR" in (error.hint or "") else 4)
+            action()
+        except FilcrossError as error:
+            os.write(writing, (error.hint or "").encode())
+            os._exit(error.exit_code)
         os._exit(0)
-    _, status = os.waitpid(reader, 0)
-    assert os.waitstatus_to_exitcode(status) == 3
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        hint = stream.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_tree_of_somebody_else(hand: Path) -> None:
+    before = contents(hand)
+    hand.chmod(0o755)
+    code, hint = as_nobody(hand, lambda: patch.apply(open_checkout(hand)))
+    assert code == 3
+    assert "--output DIR" in hint
+    hand.chmod(0o700)
+    code, hint = as_nobody(hand, lambda: open_checkout(hand))
+    assert code == 3
+    assert "permissions" in hint
     assert contents(hand) == before
