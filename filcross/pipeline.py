@@ -102,7 +102,7 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
     if chosen.kind == "path":
         recovered = patch.recover(chosen.path)
         if recovered:
-            tell(recovered)
+            tell(f"patch: an earlier run was interrupted in {chosen.path}; its edits are {recovered} now")
     checkout = open_checkout(chosen.path)
     current = patch.plan(checkout)
     if current.state is patch.State.PATCHED:
