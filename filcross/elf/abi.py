@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -25,11 +26,13 @@ NAME = re.compile(
     rb"pizlonated(?:_|FIP?[0-9]+_|FO_|GP_|GS_|DO_)[^\0]+\Z|pizlonated[12]ET[0-9]+\Z",
 )
 CHECK_PREFIX = b"filc_"
+START_PROGRAM = b"filc_start_program"
 
 LOADER_NAME = re.compile(r"ld-(?:fil1|yolo)-[a-z0-9_]+\.so\Z")
 
 SIMULATOR_OWNER = b"filcross"
 SIMULATOR_TYPE = 0x46534D31
+_RAW = " (-yolo-assembler)"
 SIMULATOR_SECTION = ".note.filcross.simulator"
 
 LOADER, YOLO_LIBC, YOLO_LIBM, PIZLO, USER_LIBC, USER_LIB, STARTUP, STATIC = (
@@ -88,35 +91,57 @@ def is_ordinary_soname(name: str) -> bool:
 class SimulatorNote:
     """What the notes of the simulator in one file say.
 
-    `objects` counts the notes (one for each object linked in); `code_bytes` and `code_sections` are the
-    sums over them, `None` unless every note gives its own.
+    `origins` counts the notes by what each object was made from (there is one note for each object linked
+    in), `raw` names those that the assembler made past the driver. `code_bytes` and `code_sections` are sums
+    over the notes, `None` unless every note gives its own.
     """
 
-    objects: int
+    origins: Counter[str]
+    raw: tuple[str, ...]
     code_bytes: int | None
     code_sections: int | None
 
+    @property
+    def objects(self) -> int:
+        """Return the number of notes."""
+        return self.origins.total()
+
+
+_NOTE_TEXT = re.compile(r"simulator(?: (?P<origin>.*?))?(?P<fields>(?: [a-z]+=[0-9]{1,18})*)\Z", re.DOTALL)
+
 
 def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
-    """Return what the simulator's notes among `notes` say, `None` without one."""
-    objects, code, sections, complete = 0, 0, 0, True
+    """Return what the simulator's notes among `notes` say, `None` without one.
+
+    A note's text is `simulator ORIGIN text=BYTES sections=COUNT`, the numbers being those of the object's
+    executable sections.
+    """
+    origins: Counter[str] = Counter()
+    raw: list[str] = []
+    sums = {"text": 0, "sections": 0}
+    complete = {"text", "sections"}
     for note in notes:
         if note.owner != SIMULATOR_OWNER or note.type != SIMULATOR_TYPE:
             continue
-        words = note.descriptor.rstrip(b"\0").decode("utf-8", "replace").split()
-        if not words or words[0] != "simulator":
+        match = _NOTE_TEXT.match(note.descriptor.rstrip(b"\0").decode("utf-8", "replace"))
+        if match is None:
             continue
-        objects += 1
-        fields = dict(word.split("=", 1) for word in words if "=" in word)
-        text, count = fields.get("text", ""), fields.get("sections", "")
-        if text.isascii() and text.isdigit() and len(text) < 19:  # noqa: PLR2004
-            code += int(text)
-            sections += int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 1  # noqa: PLR2004
-        else:
-            complete = False
-    if not objects:
+        origin = match["origin"] or ""
+        origins[origin.removesuffix(_RAW)] += 1
+        if origin.endswith(_RAW):
+            raw.append(origin)
+        fields = dict(word.split("=", 1) for word in match["fields"].split())
+        complete &= fields.keys()
+        for name in complete:
+            sums[name] += int(fields[name])
+    if not origins:
         return None
-    return SimulatorNote(objects, code if complete else None, sections if complete else None)
+    return SimulatorNote(
+        origins,
+        tuple(raw),
+        sums["text"] if "text" in complete else None,
+        sums["sections"] if "sections" in complete else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

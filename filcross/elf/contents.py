@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from filcross.elf import image as elf
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from filcross.elf.policy import Known, Policy
 
 _CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
@@ -62,9 +66,10 @@ class _Names:
     imports: list[tuple[bytes, bool]] = field(default_factory=list)
     ordinary_imports: dict[bytes, None] = field(default_factory=dict)
     ordinary_code: dict[bytes, None] = field(default_factory=dict)
-    ordinary_local: dict[bytes, None] = field(default_factory=dict)
+    ordinary_local: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
     ordinary_data: dict[bytes, None] = field(default_factory=dict)
-    files: dict[bytes, None] = field(default_factory=dict)
+    files: Counter[bytes] = field(default_factory=Counter)
+    functions: int = 0
     main_size: int | None = None
     total: int = 0
     static_table: bool = False
@@ -95,7 +100,7 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
     if content.known:
         _judge_known(content)
     elif names.filc_defined or names.filc_imported or note is not None:
-        _judge_filc(content, image, names, note)
+        _judge_filc(content, image, names, note, policy.producers if policy.runtimes else None)
         _judge_simulated(content, policy)
     else:
         _judge_ordinary(content, image, names)
@@ -142,14 +147,20 @@ def _judge_ordinary(content: Content, image: elf.Image, names: _Names) -> None:
         found.append(Finding("FILC-N403", "the file has no symbols or no code to judge it by", producers))
 
 
-def _judge_filc(content: Content, image: elf.Image, names: _Names, note: abi.SimulatorNote | None) -> None:
+def _judge_filc(
+    content: Content,
+    image: elf.Image,
+    names: _Names,
+    note: abi.SimulatorNote | None,
+    producers: frozenset[str] | None,
+) -> None:
     """Judge a file with Fil-C names or the simulator's note: filc, mixed, or not shown."""
     found = content.findings
     _ordinary_findings(content, names)
     full = names.static_table
     if note is not None:
         content.confidence = "note and full symbol table" if full else "note, dynamic symbols and code sizes"
-        _note_findings(content, image, names, note)
+        _note_findings(content, image, names, note, producers)
     elif names.checks:
         content.confidence = "instrumentation and " + ("full symbol table" if full else "dynamic symbols")
         if names.ordinary_local:
@@ -158,7 +169,7 @@ def _judge_filc(content: Content, image: elf.Image, names: _Names, note: abi.Sim
                     "FILC-N314",
                     f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
                     "the compiler made them or an ordinary object",
-                    _texts(names.ordinary_local),
+                    _texts({name: None for name, _ in names.ordinary_local}),
                 )
             )
     else:
@@ -215,47 +226,55 @@ def _ordinary_findings(content: Content, names: _Names) -> None:
         )
 
 
-def _note_findings(content: Content, image: elf.Image, names: _Names, note: abi.SimulatorNote) -> None:
+def _note_findings(
+    content: Content,
+    image: elf.Image,
+    names: _Names,
+    note: abi.SimulatorNote,
+    producers: frozenset[str] | None,
+) -> None:
     """Look for what an object without the note leaves in a file with it."""
     found = content.findings
-    if names.ordinary_local:
+    if note.raw:
+        found.append(Finding("FILC-E315", "holds code that was assembled past the compiler", note.raw))
+    accounted = {os.fsencode(origin): count for origin, count in note.origins.items()}
+    files = {name: None for name, count in names.files.items() if count > accounted.get(name, 0)}
+    if files:
         found.append(
-            Finding(
-                "FILC-E312",
-                f"local symbols of ordinary objects ({len(names.ordinary_local)})",
-                _texts(names.ordinary_local),
-            )
+            Finding("FILC-E310", "holds object files that the simulator did not compile", _texts(files))
         )
-    if names.files:
-        found.append(
-            Finding("FILC-E310", "holds object files that the simulator did not compile", _texts(names.files))
-        )
-    compilers = _compilers(image)
-    if compilers and note.code_bytes is not None:
+    local = {name: None for name, file in names.ordinary_local if file in files or file not in accounted}
+    if local:
+        found.append(Finding("FILC-E312", f"local symbols of ordinary objects ({len(local)})", _texts(local)))
+    compilers = tuple(text for text in _compilers(image) if text not in (producers or ()))
+    if compilers and producers is not None:
         found.append(Finding("FILC-E307", "holds objects of another compiler", compilers))
-    if image.type == elf.ET_REL:
-        return
-    if note.code_bytes is None:
-        if not names.static_table:
-            found.append(
-                Finding("FILC-N406", "without a full symbol table, nothing shows that all code is noted")
-            )
-        return
+    if image.type != elf.ET_REL:
+        found.extend(_code_findings(image, names, note))
+
+
+def _code_findings(image: elf.Image, names: _Names, note: abi.SimulatorNote) -> Iterator[Finding]:
+    """Compare the file's code with what the notes of its objects account for.
+
+    Between two sections the linker pads to the alignment. How many sections there were is in the notes; where
+    it is not, there were at most as many as functions, and without a full symbol table nobody knows.
+    """
     sections = [
         section
         for section in image.code_sections
         if not any(section.name == name or section.name.startswith(f"{name}.") for name in _NO_PROGRAM_CODE)
     ]
     actual = sum(section.size for section in sections)
+    if not image.sections or note.code_bytes is None:
+        yield Finding("FILC-N406", "nothing shows that all code of the file is the simulator's")
+        return
     alignment = max((section.alignment for section in sections), default=1)
-    padding = (note.code_sections or note.objects) * max(alignment - 1, 0)
-    if not image.sections or actual > note.code_bytes + padding:
-        found.append(
-            Finding(
-                "FILC-E308",
-                f"holds {actual} bytes of code, the notes of its objects account for {note.code_bytes}",
-            )
-        )
+    gaps = note.code_sections if note.code_sections is not None else max(note.objects, names.functions)
+    if actual <= note.code_bytes + gaps * max(alignment - 1, 0):
+        return
+    text = f"holds {actual} bytes of code, the notes of its objects account for {note.code_bytes}"
+    known = note.code_sections is not None or names.static_table
+    yield Finding("FILC-E308" if known else "FILC-N406", text)
 
 
 def _compilers(image: elf.Image) -> tuple[str, ...]:
@@ -282,24 +301,24 @@ def _sort_names(image: elf.Image) -> _Names:
 
 
 def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dynamic: bool) -> None:
-    """Sort one table's symbols into `names`."""
-    kind = image.kind
+    """Sort one table's symbols into `names`; local symbols belong to the file symbol before them."""
     linked = dynamic or image.type == elf.ET_REL
+    file = b""
     for symbol in table.symbols():
         if symbol.type == elf.STT_SECTION:
             continue
         names.total += 1
         name = symbol.name if dynamic else symbol.name.split(b"@", 1)[0]
         if symbol.type == elf.STT_FILE:
-            if not abi.is_filc_name(name) and name not in abi.baseline().files:
-                names.files[name] = None
+            file = symbol.name
+            if name not in abi.baseline().files:
+                names.files[file] += 1
+        elif not name:
             continue
-        if not name:
-            continue
-        if symbol.section == elf.SHN_UNDEF:
-            _sort_import(symbol, name, names, kind, linked=linked)
+        elif symbol.section == elf.SHN_UNDEF:
+            _sort_import(symbol, name, names, image.kind, linked=linked)
         else:
-            _sort_definition(image, symbol, name, names, linked=linked)
+            _sort_definition(image, symbol, name, names, linked=linked, file=file)
 
 
 def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, linked: bool) -> None:
@@ -309,28 +328,31 @@ def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, l
     if abi.is_filc_name(name):
         names.filc_imported += 1
     elif name.startswith(abi.CHECK_PREFIX):
-        if linked:
+        if linked and name != abi.START_PROGRAM:
             names.checks.append(name)
     elif not abi.baseline().allows(name, defined=False, kind=kind, code=False):
         names.ordinary_imports[name] = None
 
 
 def _sort_definition(
-    image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names, *, linked: bool
+    image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names, *, linked: bool, file: bytes
 ) -> None:
     visible = symbol.bind != elf.STB_LOCAL and symbol.visibility in (elf.STV_DEFAULT, elf.STV_PROTECTED)
     if linked and visible:
         names.exports.append(name)
+    names.functions += symbol.type in _CODE_TYPES
     if abi.is_filc_name(name):
         names.filc_defined += 1
         return
+    if symbol.section == elf.SHN_ABS and not symbol.value:
+        return  # a version node: a name without contents
     code = symbol.type in _CODE_TYPES or (symbol.type == elf.STT_NOTYPE and _in_code(image, symbol.section))
     if name == b"main" and code:
         names.main_size = symbol.size
     if abi.baseline().allows(name, defined=True, kind=image.kind, code=code):
         return
     if symbol.bind == elf.STB_LOCAL:
-        names.ordinary_local[name] = None
+        names.ordinary_local[name, file] = None
     else:
         (names.ordinary_code if code else names.ordinary_data)[name] = None
 

@@ -202,6 +202,21 @@ class Image:
         )
 
     @property
+    def is_empty_object(self) -> bool:
+        """Return whether this is an object file without code, data and symbols to link."""
+        if self.type != ET_REL or not self.sections:
+            return False
+        if any(
+            section.flags & SHF_ALLOC and section.size and section.type != SHT_NOTE
+            for section in self.sections
+        ):
+            return False
+        table = self.symbols
+        return table is None or all(
+            symbol.type in (STT_FILE, STT_SECTION) or not symbol.name for symbol in table.symbols()
+        )
+
+    @property
     def build_id(self) -> str | None:
         """Return the GNU build-id as hexadecimal digits."""
         for note in self.notes:

@@ -240,7 +240,7 @@ class _Inspection:
     def archive_file(self, path: str, window: elf.Window) -> FileReport:
         members: list[FileReport] = []
         hashes: list[str | None] = []
-        other = 0
+        other = empty = 0
         for member in archive.members(window):
             label = f"{path}({member.name})"
             try:
@@ -252,6 +252,9 @@ class _Inspection:
                         continue
                     image = elf.read_image(inner)
                     hashes.append(image.code_hash())
+                    if image.is_empty_object:
+                        empty += 1
+                        continue
                     members.append(_member_report(label, judge_content(label, image, self.policy), image))
             except elf.NotElfError:
                 other += 1
@@ -262,7 +265,7 @@ class _Inspection:
         known = self.known_archive(path, tuple(hashes))
         if known is not None:
             return _known_archive_report(path, known, members)
-        return _archive_report(path, members, other)
+        return _archive_report(path, members, {"not ELF": other, "without contents": empty})
 
     def known_archive(self, path: str, hashes: tuple[str | None, ...]) -> Runtime | None:
         """Return the runtime that has an archive with this name and the same code in its members."""
@@ -373,7 +376,7 @@ def _known_archive_report(path: str, runtime: Runtime, members: Sequence[FileRep
     )
 
 
-def _archive_report(path: str, members: Sequence[FileReport], other: int) -> FileReport:
+def _archive_report(path: str, members: Sequence[FileReport], skipped: dict[str, int]) -> FileReport:
     """Judge an archive by its members: one ordinary object among Fil-C ones makes it mixed."""
     verdicts = {member.verdict for member in members}
     findings: list[Finding] = []
@@ -395,9 +398,10 @@ def _archive_report(path: str, members: Sequence[FileReport], other: int) -> Fil
                 tuple(member.path for member in unknown[:MAX_EVIDENCE]),
             )
         )
-    if other:
-        findings.append(Finding("FILC-I410", f"{other} members are not ELF files"))
-    if verdicts == {FOREIGN}:
+    if any(skipped.values()):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items() if count)
+        findings.append(Finding("FILC-I410", f"members that were not judged: {reasons}"))
+    if bad and not verdicts & {FILC, RUNTIME, MIXED}:
         verdict = FOREIGN
     elif bad:
         verdict = MIXED

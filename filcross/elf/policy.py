@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeFile:
-    """One file of a toolchain's runtime: its name there, role (`filcross.elf.abi`) and content."""
+    """One file of a toolchain's runtime: its name there, role (`filcross.elf.abi`) and content.
+
+    `noted` says that it carries the simulator's note.
+    """
 
     name: str
     role: str
     code_hash: str
     code_size: int
     build_id: str | None
+    noted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Runtime:
     """The runtime files of one toolchain.
 
     `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
-    ordinary `main` in its start-up objects.
+    ordinary `main` in its start-up objects, `producers` the compilers that its files name.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Runtime:
     folder: Path
     files: tuple[RuntimeFile, ...]
     main_sizes: frozenset[int] = frozenset()
+    producers: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -83,6 +88,11 @@ class Policy:
                 self._by_hash[file.code_hash] = (*found, Known(runtime, file))
                 self._sizes.add(file.code_size)
 
+    @property
+    def producers(self) -> frozenset[str]:
+        """Return the compilers that the known toolchains name in their own files."""
+        return frozenset().union(*(runtime.producers for runtime in self.runtimes))
+
     def recognise(self, image: Image) -> tuple[Known, ...]:
         """Return the known runtime files with the same content as `image` (none: empty)."""
         if image.code_size not in self._sizes:
@@ -91,10 +101,11 @@ class Policy:
         if digest is None:
             return ()
         build_id = image.build_id
+        noted = abi.simulator_note(image.notes) is not None
         return tuple(
             known
             for known in self._by_hash.get(digest, ())
-            if build_id is None or known.file.build_id is None or build_id == known.file.build_id
+            if noted == known.file.noted and build_id in (None, known.file.build_id or build_id)
         )
 
 
@@ -128,6 +139,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
     files: list[RuntimeFile] = []
     simulated = False
     main_sizes: set[int] = set()
+    producers: set[str] = set()
     glibc = False
     for entry in sorted(os.scandir(folder), key=lambda item: item.name):
         role = abi.role_of(entry.name)
@@ -137,10 +149,12 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
             if image is None:
                 continue
             digest = image.code_hash()
-            simulated = simulated or abi.simulator_note(image.notes) is not None
+            producers.update(image.producers)
+            noted = abi.simulator_note(image.notes) is not None
+            simulated = simulated or noted
             glibc = glibc or entry.name.startswith("libc.so.")
             if digest is not None:
-                files.append(RuntimeFile(entry.name, role, digest, image.code_size, image.build_id))
+                files.append(RuntimeFile(entry.name, role, digest, image.code_size, image.build_id, noted))
             if role == abi.STARTUP and image.symbols is not None:
                 main_sizes.update(
                     symbol.size
@@ -159,6 +173,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
         folder=folder,
         files=tuple(files),
         main_sizes=frozenset(main_sizes),
+        producers=frozenset(producers),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi, closure
-from filcross.elf.verdict import BAD, FILC, FOREIGN, GOOD, MAX_EVIDENCE, Finding, Library
+from filcross.elf.verdict import BAD, FOREIGN, GOOD, MAX_EVIDENCE, Finding, Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,7 +124,11 @@ class ProcessJudge:
     def judge_loaded(self, contents: Sequence[tuple[closure.Loaded, Content | None]]) -> None:
         """Say which libraries of the process are not Fil-C code."""
         for loaded, content in contents:
-            if content is None:
+            if content is not None and self.is_unknown_runtime(loaded, content):
+                self.say(
+                    "FILC-N207", f"{loaded.path} seems to be the {_role(loaded)} of an unknown toolchain"
+                )
+            elif content is None:
                 if loaded.how != "the loader itself":
                     self.say("FILC-N204", f"{loaded.name} cannot be read", loaded.path)
             elif content.verdict in BAD:
@@ -162,9 +166,17 @@ class ProcessJudge:
                 "runtime files of different toolchains in one process",
                 *(path for path, _ in core),
             )
+        real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
+        if self.content.simulated and not self.content.known and runtimes and runtimes <= real:
+            self.say("FILC-E501", "made by the ABI simulator, in a process of a real toolchain")
         for loaded, content in contents:
-            role = abi.role_of(os.path.basename(loaded.name))  # noqa: PTH119
-            if content is None or role not in abi.CORE_ROLES or role in content.roles:
+            role = _role(loaded)
+            if (
+                content is None
+                or not self.surroundings.runtimes
+                or role not in abi.CORE_ROLES
+                or role in content.roles
+            ):
                 continue
             if loaded.how == "the loader itself":
                 continue
@@ -175,6 +187,10 @@ class ProcessJudge:
                 loaded.path,
             )
         self.judge_places(core, loader)
+
+    def is_unknown_runtime(self, loaded: closure.Loaded, content: Content) -> bool:
+        """Return whether a file has the name of a runtime file, and no toolchain is known to compare it."""
+        return not self.surroundings.runtimes and not content.known and _role(loaded) in abi.CORE_ROLES
 
     def judge_places(self, core: Sequence[tuple[str, Content]], loader: closure.Loader) -> None:
         """Check that the sandwich's files come from the loader's folder or a known toolchain's."""
@@ -211,7 +227,7 @@ class ProcessJudge:
         unresolved = [
             text
             for text in unresolved
-            if not allows(text.encode(), defined=False, kind="library", code=False)
+            if not allows(text.encode(), defined=False, kind=self.content.kind, code=False)
         ]
         if wrong:
             self.say("FILC-E304", "imports provided by a file that must not provide them", *wrong)
@@ -227,11 +243,13 @@ class ProcessJudge:
                 f"imports left to the program that loads this library ({len(unresolved)})",
                 *unresolved,
             )
-        if self.program and self.content.verdict == FILC:
+        if self.program:
             self.judge_start()
 
     def provides(self, provider: Content, name: bytes) -> bool:
-        """Return whether `provider` may provide `name` to this file."""
+        """Return whether `provider` may provide `name` to this file (unknown if no toolchain is known)."""
+        if not self.surroundings.runtimes:
+            return True
         if name.startswith(abi.CHECK_PREFIX):
             return provider.role == abi.PIZLO or provider is self.content
         if abi.is_filc_name(name):
@@ -240,7 +258,7 @@ class ProcessJudge:
 
     def judge_start(self) -> None:
         """Check that the ordinary `main` is the start-up object's, which starts the runtime."""
-        if not any(name == b"filc_start_program" for name, _ in self.content.imports):
+        if not any(name == abi.START_PROGRAM for name, _ in self.content.imports):
             self.say("FILC-N311", "nothing shows that the program starts the Fil-C runtime")
         size = self.content.main_size
         sizes: frozenset[int] = frozenset().union(
@@ -252,3 +270,7 @@ class ProcessJudge:
                 f"the ordinary `main` of {size} bytes is not that of the toolchain's start-up object",
                 "main",
             )
+
+
+def _role(loaded: closure.Loaded) -> str | None:
+    return abi.role_of(os.path.basename(loaded.name))  # noqa: PTH119
