@@ -141,6 +141,7 @@ def _show_builds(output: Output, built: Built) -> None:
         )
         for line in failure.details[-SHOWN_LOG_LINES:]:
             output.result(f"  | {line}")
+        output.result(f"  whole trace: {failure.trace_command}")
 
 
 def _show_failure(output: Output, failure: Failure) -> None:

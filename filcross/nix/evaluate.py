@@ -38,11 +38,12 @@ class PackageSet:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFailure:
-    """Why one attribute has no derivation: Nix's message, the useful line first."""
+    """Why one attribute has no derivation: Nix's message, its last lines, and the command for the trace."""
 
     attribute: str
     message: str
     details: tuple[str, ...]
+    trace_command: str
 
 
 def entry_file() -> Path:
@@ -97,7 +98,7 @@ def derivations(
         else:
             text = strip_ansi(done.stderr)
             _refuse_unknown(nix, packages, attribute, text)
-            failures.append(_failure(attribute, text))
+            failures.append(_failure(attribute, text, done.command_line))
     return found, failures
 
 
@@ -123,13 +124,15 @@ def _refuse_unknown(nix: Nix, packages: PackageSet, attribute: str, text: str) -
     )
 
 
-def _failure(attribute: str, text: str) -> EvaluationFailure:
+def _failure(attribute: str, text: str, command: str) -> EvaluationFailure:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("warning:")]
     errors = [line.strip() for line in lines if line.lstrip().startswith("error:")]
     message = (
         (errors[-1] if errors else (lines[-1] if lines else "no message")).removeprefix("error:").strip()
     )
-    return EvaluationFailure(attribute, message, tuple(lines[-_DETAIL_LINES:]))
+    return EvaluationFailure(
+        attribute, message, tuple(lines[-_DETAIL_LINES:]), command.replace(" ", " --show-trace ", 1)
+    )
 
 
 def raise_if_all_failed(failures: Sequence[EvaluationFailure], wanted: int) -> None:
@@ -138,6 +141,6 @@ def raise_if_all_failed(failures: Sequence[EvaluationFailure], wanted: int) -> N
         first = failures[0]
         raise BuildFailedError(
             f"`{first.attribute}` does not evaluate for Fil-C: {first.message}",
-            hint="the tree may refuse this platform; `--debug` shows the traceback of filcross, not of Nix",
+            hint=f"the whole trace: {first.trace_command}",
             details=first.details,
         )
