@@ -243,7 +243,12 @@ def _note_findings(
         found.append(
             Finding("FILC-E310", "holds object files that the simulator did not compile", _texts(files))
         )
-    local = {name: None for name, file in names.ordinary_local if file in files or file not in accounted}
+    stripped = not names.files  # `strip --strip-debug` keeps local symbols, and drops whose they are
+    local = {
+        name: None
+        for name, file in names.ordinary_local
+        if file in files or (file not in accounted and not stripped)
+    }
     if local:
         found.append(Finding("FILC-E312", f"local symbols of ordinary objects ({len(local)})", _texts(local)))
     compilers = tuple(text for text in _compilers(image) if text not in (producers or ()))
@@ -257,7 +262,7 @@ def _code_findings(image: elf.Image, names: _Names, note: abi.SimulatorNote) -> 
     """Compare the file's code with what the notes of its objects account for.
 
     Between two sections the linker pads to the alignment. How many sections there were is in the notes; where
-    it is not, there were at most as many as functions, and without a full symbol table nobody knows.
+    it is not, an object had one or, compiled with -ffunction-sections, as many as functions.
     """
     sections = [
         section
@@ -268,13 +273,14 @@ def _code_findings(image: elf.Image, names: _Names, note: abi.SimulatorNote) -> 
     if not image.sections or note.code_bytes is None:
         yield Finding("FILC-N406", "nothing shows that all code of the file is the simulator's")
         return
-    alignment = max((section.alignment for section in sections), default=1)
-    gaps = note.code_sections if note.code_sections is not None else max(note.objects, names.functions)
-    if actual <= note.code_bytes + gaps * max(alignment - 1, 0):
+    gap = max((section.alignment for section in sections), default=1) - 1
+    gaps = note.objects if note.code_sections is None else note.code_sections
+    excess = actual - note.code_bytes
+    if excess <= gaps * gap:
         return
     text = f"holds {actual} bytes of code, the notes of its objects account for {note.code_bytes}"
-    known = note.code_sections is not None or names.static_table
-    yield Finding("FILC-E308" if known else "FILC-N406", text)
+    perhaps = note.code_sections is None and (not names.functions or excess <= names.functions * gap)
+    yield Finding("FILC-N406" if perhaps else "FILC-E308", text)
 
 
 def _compilers(image: elf.Image) -> tuple[str, ...]:
@@ -340,7 +346,7 @@ def _sort_definition(
     visible = symbol.bind != elf.STB_LOCAL and symbol.visibility in (elf.STV_DEFAULT, elf.STV_PROTECTED)
     if linked and visible:
         names.exports.append(name)
-    names.functions += symbol.type in _CODE_TYPES
+    names.functions += not linked and symbol.type in _CODE_TYPES
     if abi.is_filc_name(name):
         names.filc_defined += 1
         return
