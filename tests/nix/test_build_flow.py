@@ -1,0 +1,274 @@
+"""`filcross build` from end to end on the embedded tree with the simulator, and what goes wrong around it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from filcross import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filcross.toolchain.layout import Toolchain
+
+pytestmark = pytest.mark.nix
+
+
+def run(
+    *arguments: str | Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed `filcross`."""
+    return subprocess.run(
+        ["filcross", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def build(
+    simulator: Toolchain, *arguments: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `filcross build` on the embedded tree with the simulator of this test run."""
+    return run(
+        "build",
+        *arguments,
+        "--nixpkgs",
+        "embedded",
+        "--toolchain",
+        simulator.root,
+        "--seed-sources",
+        cwd=cwd,
+        **environment,
+    )
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the JSON document of a command."""
+    loaded = json.loads(done.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.xdist_group("embedded-builds")
+def test_hello_and_nginx_are_built_judged_and_run(
+    simulator: Toolchain, tmp_path: Path, repo_root: Path
+) -> None:
+    done = build(simulator, "hello", "nginx", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = document(done)
+    assert [package["built"] for package in result["packages"]] == [True, True]
+    report = result["report"]
+    programs = {Path(file["path"]).name: file for file in report["files"]}
+    for name in ("hello", "nginx"):
+        assert programs[name]["verdict"] == "filc"
+        assert programs[name]["simulated"] is True
+    assert "libpcre2-8.so.0" in [library["name"] for library in programs["nginx"]["needed"]]
+    assert "embedded tree" in done.stderr
+    assert "simulator (not memory-safe)" in done.stderr
+    greeting = subprocess.run(
+        [tmp_path / "result-hello" / "bin" / "hello"], capture_output=True, text=True, check=True
+    )
+    assert greeting.stdout == "Hello, world!\n"
+    server = tmp_path / "result-nginx" / "bin" / "nginx"
+    served = subprocess.run(
+        ["python3", repo_root / "scripts" / "serve_page.py", server],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert served.returncode == 0, served.stderr
+
+
+@pytest.mark.xdist_group("embedded-builds")
+def test_no_runtime_closure_holds_the_compiler(simulator: Toolchain, tmp_path: Path) -> None:
+    done = build(simulator, "hello", "nginx", "--json", "--no-verify", "--no-out-link", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for package in document(done)["packages"]:
+        for output in package["outputs"].values():
+            closure = subprocess.run(
+                ["nix-store", "-qR", output], capture_output=True, text=True, check=True
+            ).stdout
+            found = [path for path in closure.split() if list(Path(path).glob("bin/*clang*"))]
+            assert found == []
+            assert any("filc-libc" in path for path in closure.split()) or not Path(output, "bin").exists()
+
+
+def test_an_unknown_package_is_named_with_its_neighbours(simulator: Toolchain, tmp_path: Path) -> None:
+    done = build(simulator, "helo", "--no-out-link", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has no package `helo`" in done.stderr
+    assert "hello" in done.stderr
+
+
+def test_a_folder_that_is_no_nixpkgs(simulator: Toolchain, tmp_path: Path) -> None:
+    done = run("build", "hello", "--nixpkgs", tmp_path, "--toolchain", simulator.root, cwd=tmp_path)
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+
+
+def test_a_tree_with_spaces_and_quotes_in_its_path(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = tmp_path / 'it\'s a "tree" $HOME'
+    shutil.copytree(resources.embedded_tree_dir(), tree)
+    done = run(
+        "build",
+        "hello",
+        "--nixpkgs",
+        tree,
+        "--toolchain",
+        simulator.root,
+        "--seed-sources",
+        "--no-out-link",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_failing_package_shows_its_log_and_the_rest_is_built(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = _tree_with_failure(tmp_path)
+    done = run(
+        "build",
+        "hello",
+        "broken",
+        "victim",
+        "--nixpkgs",
+        tree,
+        "--toolchain",
+        simulator.root,
+        "--seed-sources",
+        "--json",
+        "--no-out-link",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 6, done.stderr
+    packages = {package["attribute"]: package for package in document(done)["packages"]}
+    assert packages["hello"]["built"]
+    for name in ("broken", "victim"):
+        assert not packages[name]["built"]
+        (cause,) = packages[name]["causes"]
+        assert "broken" in cause["derivation"]
+        assert "the last words of this build" in cause["tail"]
+    assert done.stderr.count("the last words of this build") == 1
+    assert "nix-store --read-log" in done.stderr
+
+
+def _tree_with_failure(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    shutil.copytree(resources.embedded_tree_dir(), tree)
+    packages = tree / "pkgs" / "top-level" / "all-packages.nix"
+    text = packages.read_text()
+    position = text.rindex("}")
+    packages.write_text(
+        text[:position]
+        + """
+  broken = pkgs.runCommand "broken" { } "echo the last words of this build; exit 1";
+  victim = pkgs.runCommand "victim" { } "cat ${pkgs.broken} > $out";
+"""
+        + text[position:]
+    )
+    return tree
+
+
+def test_native_code_in_the_middle_of_a_build_is_caught(simulator: Toolchain, tmp_path: Path) -> None:
+    """The known hazard: a build calls the build machine's compiler, and installs what it makes."""
+    tree = tmp_path / "tree"
+    shutil.copytree(resources.embedded_tree_dir(), tree)
+    packages = tree / "pkgs" / "top-level" / "all-packages.nix"
+    text = packages.read_text()
+    position = text.rindex("}")
+    packages.write_text(
+        text[:position]
+        + """
+  half = stdenv.mkDerivation {
+    name = "half";
+    depsBuildBuild = [ buildPackages.stdenv.cc ];
+    dontUnpack = true;
+    buildPhase = ''
+      echo 'int main(void) { return 0; }' > main.c
+      $CC main.c -o good
+      $CC_FOR_BUILD main.c -o bad
+    '';
+    installPhase = ''
+      mkdir -p $out/bin
+      cp good bad $out/bin
+    '';
+  };
+"""
+        + text[position:]
+    )
+    done = run(
+        "build",
+        "half",
+        "--nixpkgs",
+        tree,
+        "--toolchain",
+        simulator.root,
+        "--json",
+        "--no-out-link",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1, done.stderr
+    verdicts = {Path(file["path"]).name: file["verdict"] for file in document(done)["report"]["files"]}
+    assert verdicts == {"good": "filc", "bad": "foreign"}
+
+
+def test_without_nix(simulator: Toolchain, tmp_path: Path) -> None:
+    program = shutil.which("filcross")
+    assert program
+    done = subprocess.run(
+        [program, "build", "hello", "--nixpkgs", "embedded", "--toolchain", simulator.root],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
+    assert done.returncode == 3
+    assert "nix-bin" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    """Mount a small tmpfs on `folder` (skips where this user cannot)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", *options, "tmpfs", folder], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip("this user cannot mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_no_space_for_the_patched_copy(simulator: Toolchain, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with mounted(cache, "-o", "size=64k"):
+        done = build(simulator, "hello", "--no-out-link", cwd=tmp_path, XDG_CACHE_HOME=str(cache))
+        assert done.returncode == 3, done.stderr
+        assert "space" in done.stderr
+        assert "Traceback" not in done.stderr
+        left = [path for path in cache.rglob("*") if path.name == "nixpkgs" or "partial" in path.name]
+        assert left == []
+
+
+def test_a_cache_that_is_read_only(simulator: Toolchain, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with mounted(cache, "-o", "ro"):
+        done = build(simulator, "hello", "--no-out-link", cwd=tmp_path, XDG_CACHE_HOME=str(cache))
+    assert done.returncode == 3, done.stderr
+    assert "read-only" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
