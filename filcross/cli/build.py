@@ -101,7 +101,7 @@ def build(
         from filcross.report import text as report_text
 
         report = pipeline.inspect(prepared, built)
-        output.result(report_text.render(report))
+        output.result(report_text.render(report, verbose=verbose, paint=paint))
         report_document = report_json.render(report)
         code = code or report.exit_code
     output.document("build", _document(prepared, built, links, report_document, code))
