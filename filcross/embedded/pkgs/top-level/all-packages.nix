@@ -164,6 +164,10 @@ in
 
   linuxHeaders = tool "linuxHeaders";
 
+  # Asked for by name for these platforms
+  apple-sdk = throw "this package set has no SDK for ${hostPlatform.config}";
+  llvmPackages = throw "this package set has no LLVM";
+
   # Conversion of text and messages are part of these C libraries.
   libiconv =
     if

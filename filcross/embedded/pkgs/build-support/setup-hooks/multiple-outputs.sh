@@ -28,9 +28,9 @@ _multioutConfig() {
     installFlags="pkgconfigdir=${!outputDev}/lib/pkgconfig ${installFlags-}"
 }
 
-# moveToOutput PATTERN OUTPUT: move what matches from every other output.
+# moveToOutput PATTERN DIR: move what matches from every other output to the output DIR.
 moveToOutput() {
-    local pattern="$1" target="${!2-$2}" name found relative
+    local pattern="$1" target="$2" name found relative
     for name in $outputs; do
         [ "${!name}" != "$target" ] || continue
         # shellcheck disable=SC2231
@@ -38,8 +38,13 @@ moveToOutput() {
             [[ -e "$found" || -L "$found" ]] || continue
             relative="${found#"${!name}"/}"
             echo "moving $relative to $target"
-            mkdir -p "$target/${relative%/*}"
-            mv "$found" "$target/$relative"
+            mkdir -p "$(dirname "$target/$relative")"
+            if [ -d "$target/$relative" ]; then
+                cp -a "$found/." "$target/$relative/"
+                rm -r "$found"
+            else
+                mv "$found" "$target/$relative"
+            fi
             rmdir --ignore-fail-on-non-empty -p "${found%/*}"
         done
     done

@@ -143,7 +143,7 @@ rec {
       ''
         mkdir -p $out
         for path in $(< "$pathsPath"); do
-          cp -rsn --no-preserve=mode "$path/." $out/
+          cp -rsnT --no-preserve=mode "$path" $out
         done
         ${postBuild}
       '';

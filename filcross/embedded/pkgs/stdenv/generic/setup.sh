@@ -187,7 +187,7 @@ substitute() {
         return 1
     fi
     _readText _text "$_input"
-    substituteStream _text "file '$_input'" "$@"
+    substituteStream _text "file '$_input'" "$@" || return
     [ ! -e "$_output" ] || chmod u+w "$_output"
     printf '%s' "$_text" > "$_output"
 }
@@ -199,7 +199,7 @@ substituteInPlace() {
     done
     local file
     for file in "${files[@]}"; do
-        substitute "$file" "$file" "$@"
+        substitute "$file" "$file" "$@" || return
     done
 }
 
@@ -244,6 +244,8 @@ _firstOutput() {
 PATH= HOST_PATH= _PATH=
 for tool in ${initialPath-}; do
     PATH="${PATH:+$PATH:}$tool/bin"
+    # Without strictDeps nothing is cross compiled: the tools are good for what is installed, too.
+    [ -n "${strictDeps-}" ] || HOST_PATH="${HOST_PATH:+$HOST_PATH:}$tool/bin"
 done
 unset tool
 export PATH
