@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import pytest
 from filcross import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from filcross.toolchain.layout import Toolchain
 
@@ -136,7 +138,7 @@ def test_a_tree_with_spaces_and_quotes_in_its_path(simulator: Toolchain, tmp_pat
 
 
 def test_a_failing_package_shows_its_log_and_the_rest_is_built(simulator: Toolchain, tmp_path: Path) -> None:
-    tree = _tree_with_failure(tmp_path)
+    tree = _tree_with(tmp_path, FAILING)
     done = run(
         "build",
         "hello",
@@ -163,33 +165,22 @@ def test_a_failing_package_shows_its_log_and_the_rest_is_built(simulator: Toolch
     assert "nix-store --read-log" in done.stderr
 
 
-def _tree_with_failure(tmp_path: Path) -> Path:
+def _tree_with(tmp_path: Path, packages: str) -> Path:
+    """Return a copy of the embedded tree that has more packages."""
     tree = tmp_path / "tree"
     shutil.copytree(resources.embedded_tree_dir(), tree)
-    packages = tree / "pkgs" / "top-level" / "all-packages.nix"
-    text = packages.read_text()
-    position = text.rindex("}")
-    packages.write_text(
-        text[:position]
-        + """
-  broken = pkgs.runCommand "broken" { } "echo the last words of this build; exit 1";
-  victim = pkgs.runCommand "victim" { } "cat ${pkgs.broken} > $out";
-"""
-        + text[position:]
-    )
+    file = tree / "pkgs" / "top-level" / "all-packages.nix"
+    text = file.read_text()
+    end = text.rindex("}")
+    file.write_text(text[:end] + packages + "\n" + text[end:])
     return tree
 
 
-def test_native_code_in_the_middle_of_a_build_is_caught(simulator: Toolchain, tmp_path: Path) -> None:
-    """The known hazard: a build calls the build machine's compiler, and installs what it makes."""
-    tree = tmp_path / "tree"
-    shutil.copytree(resources.embedded_tree_dir(), tree)
-    packages = tree / "pkgs" / "top-level" / "all-packages.nix"
-    text = packages.read_text()
-    position = text.rindex("}")
-    packages.write_text(
-        text[:position]
-        + """
+FAILING = """
+  broken = pkgs.runCommand "broken" { } "echo the last words of this build; exit 1";
+  victim = pkgs.runCommand "victim" { } "cat ${pkgs.broken} > $out";
+"""
+HALF_NATIVE = """
   half = stdenv.mkDerivation {
     name = "half";
     depsBuildBuild = [ buildPackages.stdenv.cc ];
@@ -205,8 +196,11 @@ def test_native_code_in_the_middle_of_a_build_is_caught(simulator: Toolchain, tm
     '';
   };
 """
-        + text[position:]
-    )
+
+
+def test_native_code_in_the_middle_of_a_build_is_caught(simulator: Toolchain, tmp_path: Path) -> None:
+    """The known hazard: a build calls the build machine's compiler, and installs what it makes."""
+    tree = _tree_with(tmp_path, HALF_NATIVE)
     done = run(
         "build",
         "half",
@@ -272,3 +266,31 @@ def test_a_cache_that_is_read_only(simulator: Toolchain, tmp_path: Path) -> None
     assert done.returncode == 3, done.stderr
     assert "read-only" in done.stderr.lower()
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_builds(simulator: Toolchain, tmp_path: Path, number: signal.Signals) -> None:
+    marker = tmp_path / "started"
+    seconds = f"600.{os.getpid()}{int(number)}"
+    tree = _tree_with(tmp_path, f'sleepy = pkgs.runCommand "sleepy" {{ }} "sleep {seconds}";')
+    arguments = ["build", "sleepy", "--nixpkgs", tree, "--toolchain", simulator.root, "--no-out-link", "-v"]
+    with marker.open("w") as log:
+        command = ["env", "--default-signal=INT", "filcross", *arguments]
+        with subprocess.Popen(command, stderr=log, stdout=log, cwd=tmp_path) as child:
+            _wait_for(lambda: _running(seconds))
+            child.send_signal(number)
+            assert child.wait(timeout=60) == 130
+    _wait_for(lambda: not _running(seconds))
+    assert "Traceback" not in marker.read_text()
+
+
+def _running(seconds: str) -> bool:
+    done = subprocess.run(["pgrep", "-f", f"sleep {seconds}$"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass within two minutes"
+        time.sleep(0.1)
