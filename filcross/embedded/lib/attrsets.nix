@@ -44,7 +44,8 @@ rec {
     path: set:
     path == [ ] || (set ? ${lib.head path} && hasAttrByPath (lib.tail path) set.${lib.head path});
   getAttrFromPath = path: attrByPath path (throw "cannot find attribute `${lib.concatStringsSep "." path}'");
-  setAttrByPath = path: value: if path == [ ] then value else { ${lib.head path} = setAttrByPath (lib.tail path) value; };
+  setAttrByPath =
+    path: value: if path == [ ] then value else { ${lib.head path} = setAttrByPath (lib.tail path) value; };
 
   recursiveUpdateUntil =
     stop: left: right:
@@ -81,7 +82,8 @@ rec {
   dontRecurseIntoAttrs = set: set // { recurseForDerivations = false; };
 
   # The output of a package that is meant for a purpose; the package itself when it has no such output.
-  getOutput = output: pkg: if !pkg ? outputSpecified || !pkg.outputSpecified then pkg.${output} or pkg.out or pkg else pkg;
+  getOutput =
+    output: pkg: if pkg.outputSpecified or false then pkg else pkg.${output} or pkg.out or pkg;
   getFirstOutput =
     candidates: pkg:
     let

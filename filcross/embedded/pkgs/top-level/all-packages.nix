@@ -24,7 +24,10 @@ let
   unavailable =
     name:
     let
-      missing = throw "${name} is a tool of the machine that builds: this package set does not have it for ${hostPlatform.config}";
+      missing = throw (
+        "${name} is a tool of the machine that builds:"
+        + " this package set does not have it for ${hostPlatform.config}"
+      );
       package = {
         type = "derivation";
         inherit name;

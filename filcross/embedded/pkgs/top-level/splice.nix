@@ -17,7 +17,14 @@ let
   spliceSets =
     sets:
     let
-      union = sets.pkgsBuildBuild // sets.pkgsBuildTarget // sets.pkgsHostHost // sets.pkgsTargetTarget // sets.pkgsBuildHost // sets.pkgsHostTarget;
+      # The package itself is that of pkgsHostTarget, where it has it.
+      union =
+        sets.pkgsBuildBuild
+        // sets.pkgsBuildTarget
+        // sets.pkgsHostHost
+        // sets.pkgsTargetTarget
+        // sets.pkgsBuildHost
+        // sets.pkgsHostTarget;
 
       member =
         name: default:

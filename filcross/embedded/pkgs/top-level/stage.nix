@@ -16,7 +16,12 @@ let
   neighbours =
     self: _:
     let
-      from = name: (if adjacentPackages == null then self else adjacentPackages.${name}) // { recurseForDerivations = false; };
+      from =
+        name:
+        (if adjacentPackages == null then self else adjacentPackages.${name})
+        // {
+          recurseForDerivations = false;
+        };
     in
     {
       pkgsBuildBuild = from "pkgsBuildBuild";

@@ -78,10 +78,19 @@ let
   targetSubdir = optionalString (targetPlatform != hostPlatform) "/${targetPlatform.config}";
   cc_solib = optionalString (cc != null) "${getLib cc}${targetSubdir}";
 
-  withGcc = useCcForLibs && libcxx == null && gccForLibs != null && !targetPlatform.isDarwin && !targetPlatform.useLLVM;
+  withGcc =
+    useCcForLibs
+    && libcxx == null
+    && gccForLibs != null
+    && !targetPlatform.isDarwin
+    && !targetPlatform.useLLVM;
   gccDir = "lib/gcc/${targetPlatform.config}/${getVersion gccForLibs}";
 
-  fortified = if includeFortifyHeaders != null then includeFortifyHeaders else targetPlatform.libc == "musl" && isGNU && fortify-headers != null;
+  fortified =
+    if includeFortifyHeaders != null then
+      includeFortifyHeaders
+    else
+      targetPlatform.libc == "musl" && isGNU && fortify-headers != null;
 
   defaultHardeningFlags = bintools.defaultHardeningFlags or [ ];
   unsupportedHardening =
@@ -94,30 +103,24 @@ let
     echo ${words} >> $out/nix-support/${file}
   '';
   # The machine that the platform asks for, as options of the compiler
-  machineFlags = concatMapStrings ({ attr, option }: optionalString (targetPlatform ? gcc.${attr}) (flag "cc-cflags-before" "${option}=${toString targetPlatform.gcc.${attr}}")) (
-    optional (!isClang) {
-      attr = "arch";
-      option = "-march";
-    }
-    ++ [
-      {
-        attr = "cpu";
-        option = "-mcpu";
-      }
-      {
-        attr = "float-abi";
-        option = "-mfloat-abi";
-      }
-      {
-        attr = "fpu";
-        option = "-mfpu";
-      }
-      {
-        attr = "tune";
-        option = "-mtune";
-      }
-    ]
-  );
+  machineFlags =
+    concatMapStrings
+      (
+        attr:
+        optionalString (targetPlatform ? gcc.${attr}) (
+          flag "cc-cflags-before" "-m${attr}=${toString targetPlatform.gcc.${attr}}"
+        )
+      )
+      (
+        # Clang's -march goes with its -target, below.
+        optional (!isClang) "arch"
+        ++ [
+          "cpu"
+          "float-abi"
+          "fpu"
+          "tune"
+        ]
+      );
 in
 
 assert fortified -> fortify-headers != null;

@@ -20,7 +20,10 @@ let
       found = lib.filter (dir: builtins.pathExists "${dir}/${program}") searchPath;
     in
     if found == [ ] then
-      throw "this machine has no `${program}' in ${lib.concatStringsSep " or " searchPath}: install it (on Debian: apt-get install ${debianPackage})"
+      throw (
+        "this machine has no `${program}' in ${lib.concatStringsSep " or " searchPath}:"
+        + " install it (on Debian: apt-get install ${debianPackage})"
+      )
     else
       "${lib.head found}/${program}";
 
@@ -34,7 +37,11 @@ let
     else
       lib.head found;
 
-  fingerprint = files: builtins.hashString "sha256" (lib.concatMapStrings (file: "${file} ${builtins.hashFile "sha256" file}\n") files);
+  fingerprint =
+    files:
+    builtins.hashString "sha256" (
+      lib.concatMapStrings (file: "${file} ${builtins.hashFile "sha256" file}\n") files
+    );
 
   # A package of links. `programs` are names; `files` maps places in the package to files of the machine; `witnesses`
   # are more files that decide what the tools do, or that name the version of folders.
@@ -80,7 +87,9 @@ let
           targets = map (link: link.file) links;
           copyPlaces = lib.attrNames folders;
           copySources = map (candidates: findFile debianPackage (lib.toList candidates)) (lib.attrValues folders);
-          fingerprint = fingerprint (map (link: link.file) links ++ lib.filter (file: builtins.pathExists file) witnesses);
+          fingerprint = fingerprint (
+            map (link: link.file) links ++ lib.filter (file: builtins.pathExists file) witnesses
+          );
           preferLocalBuild = true;
           allowSubstitutes = false;
         }
