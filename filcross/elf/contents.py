@@ -101,7 +101,7 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
         _judge_known(content)
     elif names.filc_defined or names.filc_imported or note is not None:
         _judge_filc(content, image, names, note, policy.producers if policy.runtimes else None)
-        _judge_simulated(content, policy)
+        _judge_toolchain(content, policy)
     else:
         _judge_ordinary(content, image, names)
         content.exports, content.imports = frozenset(), ()
@@ -181,6 +181,8 @@ def _judge_filc(
                 "no runtime check is imported",
             )
         )
+    if content.kind not in ("executable", "library", "object", "static"):
+        found.append(Finding("FILC-N316", "neither a program nor a library nor an object file"))
     if content.kind == "static":
         found.append(
             Finding("FILC-N405", "a static file: the runtime's ordinary code cannot be told from other code")
@@ -197,7 +199,10 @@ def _judge_filc(
     content.verdict = decide(FILC, found)
 
 
-def _judge_simulated(content: Content, policy: Policy) -> None:
+def _judge_toolchain(content: Content, policy: Policy) -> None:
+    if not policy.runtimes:
+        content.findings.append(Finding("FILC-N208", "no toolchain is known to judge the file by"))
+        content.verdict = decide(content.verdict, content.findings)
     if content.simulated and not policy.simulated_allowed:
         content.findings.append(
             Finding("FILC-E501", "made by the ABI simulator, in a closure of a real toolchain")
@@ -216,11 +221,7 @@ def _ordinary_findings(content: Content, names: _Names) -> None:
     ordinary = tuple(name for name in content.needed if abi.is_ordinary_soname(name))
     if ordinary:
         content.findings.append(Finding("FILC-E201", "needs libraries of the ordinary system", ordinary))
-    if (
-        content.interpreter is not None
-        and content.kind == "executable"
-        and not abi.LOADER_NAME.search(content.interpreter)
-    ):
+    if content.interpreter is not None and not abi.LOADER_NAME.search(content.interpreter):
         content.findings.append(
             Finding("FILC-E101", "the loader is not that of a Fil-C sandwich", (content.interpreter,))
         )

@@ -346,13 +346,16 @@ def _member_hashes(path: Path) -> tuple[str | None, ...]:
 
 
 def _member_report(label: str, content: Content, image: elf.Image) -> FileReport:
+    findings = content.findings
+    if image.kind != "object":
+        findings = [*findings, Finding("FILC-N411", f"the member is no object file but of kind {image.kind}")]
     return FileReport(
         path=label,
         kind=image.kind,
-        verdict=content.verdict,
+        verdict=decide(content.verdict, findings),
         simulated=content.simulated,
         confidence=content.confidence,
-        findings=tuple(content.findings),
+        findings=tuple(findings),
         machine=machine_name(image.machine, image.bits),
         needed=image.needed,
         role=content.role,

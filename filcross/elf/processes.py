@@ -77,7 +77,7 @@ class ProcessJudge:
     def loader(self) -> closure.Loader:
         """Return the rules of the file's loader; say what is wrong with it."""
         path = self.content.interpreter
-        if path is None or not self.program:
+        if path is None:
             return self.usual_loader()
         content = self.content_of(path)
         described = self.surroundings.loader(path)
@@ -150,7 +150,7 @@ class ProcessJudge:
     ) -> None:
         """Check that the sandwich's files are one toolchain's, known, and in one place."""
         members = [(loaded.path, content) for loaded, content in contents if content is not None]
-        if self.program and loader.path:
+        if self.content.interpreter is not None:
             content = self.content_of(loader.path)
             if content is not None:
                 members.append((loader.path, content))
@@ -194,7 +194,7 @@ class ProcessJudge:
 
     def judge_places(self, core: Sequence[tuple[str, Content]], loader: closure.Loader) -> None:
         """Check that the sandwich's files come from the loader's folder or a known toolchain's."""
-        home = os.path.dirname(loader.path) if self.program else ""  # noqa: PTH120
+        home = os.path.dirname(loader.path) if self.content.interpreter is not None else ""  # noqa: PTH120
         folders = {os.path.realpath(home)} if home else set()
         for path, content in core:
             for known in content.known:

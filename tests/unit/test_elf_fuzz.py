@@ -1,0 +1,99 @@
+"""Garbled files never crash the inspector and never come out as Fil-C code."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from elf_packer import Elf, Sym
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from filcross.elf.inspect import inspect
+from filcross.elf.policy import Runtime, RuntimeFile, policy_for
+
+# A toolchain that none of the files was made with.
+LOADER = RuntimeFile("ld-fil1-x86_64.so", "loader", "0" * 64, 32, None, noted=True)
+POLICY = policy_for([Runtime("other", True, "musl", Path("/nowhere"), (LOADER,))])
+SEEDS = [
+    Elf(
+        bits=bits,
+        little=little,
+        type=kind,
+        interpreter="/t/lib/ld-fil1-x86_64.so" if kind != 1 else None,
+        needed=["libc.so", "libpizlo.so"],
+        runpath="$ORIGIN:/t/lib",
+        dynsyms=[Sym("pizlonated_main"), Sym("filc_pollcheck_slow", defined=False)],
+        symbols=[
+            Sym("a.c", type=4, bind=0),
+            Sym("pizlonated_main"),
+            Sym("filc_start_program", defined=False),
+        ],
+        hash=table,
+        sections=sections,
+        notes=[("filcross", 0x46534D31, b"simulator a.c text=32 sections=1\0")],
+        comment=b"clang version 20 (Fil-C 0.686)\0",
+    ).pack()
+    for bits, little, kind, table, sections in (
+        (64, True, 3, "gnu", True),
+        (64, True, 3, "sysv", False),
+        (64, True, 1, "sysv", True),
+        (32, False, 2, "sysv", True),
+    )
+]
+HEADER = b"!<arch>\n" + b"a.o/            0           0     0     644     "
+
+
+def archive(data: bytes, claimed: int | None = None) -> bytes:
+    size = len(data) if claimed is None else claimed
+    return HEADER + f"{size:<10}".encode() + b"`\n" + data + b"\n" * (len(data) % 2)
+
+
+def judge(data: bytes) -> str | None:
+    """Return the verdict for a file with these contents, `None` if it is none of the inspector's business."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        path.write_bytes(data)
+        report = inspect([path], POLICY)
+        assert report.exit_code in (0, 1, 4)
+        return report.files[0].verdict if report.files else None
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> bytes:
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(0, 12))):
+        place = draw(st.integers(0, len(data) - 1) | st.integers(0, 400)) % len(data)
+        value = draw(
+            st.binary(min_size=1, max_size=8)
+            | st.sampled_from([b"\xff" * 8, b"\xff" * 4, b"\0" * 8, b"\x7f" + b"\xff" * 7])
+        )
+        data[place : place + len(value)] = value
+    end = draw(st.none() | st.integers(0, len(data)))
+    return bytes(data[:end])
+
+
+@settings(max_examples=600)
+@given(garbled())
+def test_no_garbled_file_crashes_or_is_filc(data: bytes) -> None:
+    # The loader and the libraries do not exist, so that no program is Fil-C code, whatever it says of itself;
+    # an object file with the simulator's note can be, if only bytes without meaning were changed.
+    verdict = judge(data)
+    if data[16:18] == b"\x01\0":
+        assert verdict in {None, "filc", "foreign", "mixed", "no-evidence", "unreadable"}
+    else:
+        assert verdict in {None, "foreign", "mixed", "no-evidence", "unreadable"}
+
+
+@settings(max_examples=150)
+@given(garbled(), st.none() | st.integers(0, 10**10 - 1), st.integers(0, 8))
+@example(b"", None, 0)
+def test_no_garbled_archive_crashes(data: bytes, claimed: int | None, cut: int) -> None:
+    raw = archive(data, claimed)
+    assert judge(raw[: len(raw) - cut]) in {None, "filc", "foreign", "mixed", "no-evidence", "unreadable"}
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_after_the_magic_number(data: bytes) -> None:
+    assert judge(b"\x7fELF" + data) in {"foreign", "mixed", "no-evidence", "unreadable", None}
