@@ -283,7 +283,9 @@ class _Loading:
         item: _Object | None = current
         while item is not None:
             raw = item.image.runpath if item.image.runpath is not None else item.image.rpath
-            for folder in _expand_musl(raw, item.path):
+            # The program's own place is the one behind all links, a library's the one where it was found.
+            place = item.path if item.parent is not None else os.path.realpath(item.path)
+            for folder in _expand_musl(raw, place):
                 yield folder, f"RUNPATH of {item.path}"
             item = item.parent
         for folder in _split_musl(self.musl_default()):

@@ -239,6 +239,8 @@ def _note_findings(
     if note.raw:
         found.append(Finding("FILC-E315", "holds code that was assembled past the compiler", note.raw))
     accounted = {os.fsencode(origin): count for origin, count in note.origins.items()}
+    prefix = abi.PREFIX + b"_"  # a simulator may prefix local symbols too, those of files among them
+    accounted |= {prefix + origin: count for origin, count in accounted.items()}
     files = {name: None for name, count in names.files.items() if count > accounted.get(name, 0)}
     if files:
         found.append(

@@ -195,3 +195,13 @@ def test_a_path_in_needed_is_taken_as_it_is(make: Callable[..., Path]) -> None:
     result = process(program, "musl")
     assert found(result) == {str(library): str(library)}
     assert result.objects[1].how == "path in DT_NEEDED"
+
+
+@pytest.mark.parametrize("flavour", ["musl", "glibc"])
+def test_a_program_behind_a_link_looks_beside_itself(
+    tmp_path: Path, make: Callable[..., Path], flavour: str
+) -> None:
+    make("real/bin/program", needed=["liba.so"], runpath="$ORIGIN/../lib")
+    make("real/lib/liba.so")
+    (tmp_path / "link").symlink_to("real/bin/program")
+    assert found(process(tmp_path / "link", flavour))["liba.so"] == f"{tmp_path}/real/bin/../lib/liba.so"
