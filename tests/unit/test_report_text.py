@@ -37,8 +37,10 @@ def report(*files: FileReport) -> Report:
 def test_a_good_report_fits_a_few_lines() -> None:
     assert text.render(report(GOOD)).splitlines() == [
         "filc         /out/bin/hello (simulated)",
-        "             executable; loader /t/lib/ld-fil1-x86_64.so; needs libc.so; "
-        "by note and full symbol table",
+        (
+            "             executable; loader /t/lib/ld-fil1-x86_64.so; needs libc.so; "
+            "by note and full symbol table"
+        ),
         "script       /out/x  (#! /bin/sh: foreign)",
         "1 ELF files and archives: 1 filc",
         "not judged: 2 not ELF",
