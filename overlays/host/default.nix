@@ -20,15 +20,18 @@ let
   tools = import ./tools.nix { inherit lib system; };
   stdenvStages = import ./stages.nix { inherit lib tree tools; };
 in
-import tree {
-  localSystem = {
-    inherit system;
-  };
-  inherit config stdenvStages;
-  overlays = [
-    (import ./packages.nix { inherit tools; })
-    (import ../default.nix)
-    (import ./hooks.nix)
-  ]
-  ++ overlays;
-}
+if !(builtins.pathExists (tree + "/pkgs/stdenv/generic/setup.sh")) then
+  throw "the host bootstrap needs a tree in nixpkgs' own layout (pkgs/stdenv/generic); ${toString tree} is none"
+else
+  import tree {
+    localSystem = {
+      inherit system;
+    };
+    inherit config stdenvStages;
+    overlays = [
+      (import ./packages.nix { inherit tools; })
+      (import ../default.nix)
+      (import ./hooks.nix)
+    ]
+    ++ overlays;
+  }

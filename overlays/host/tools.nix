@@ -57,7 +57,7 @@ let
       lib.concatMapStringsSep "\n" (file: "${file} ${hashOf file}") (builtins.filter builtins.pathExists files)
     );
 
-  # A folder of links to `programs`; `scripts` are files that stand for a program instead of a link.
+  # A folder of links to `programs`.
   link =
     {
       name,
@@ -75,12 +75,6 @@ let
       preferLocalBuild = true;
       allowSubstitutes = false;
     };
-  linkExisting =
-    name: programs:
-    link {
-      inherit name;
-      programs = builtins.filter exists programs;
-    };
 
   gccVersion =
     let
@@ -97,7 +91,6 @@ in
     locate
     shell
     link
-    linkExisting
     fingerprintOf
     names
     system
@@ -117,6 +110,16 @@ in
   binutils = link {
     name = "host-binutils";
     programs = names.binutils;
+  };
+  curl = derivation {
+    name = "host-curl";
+    inherit system shell;
+    filcrossHostBootstrap = "1";
+    builder = shell;
+    args = [ ./make-curl.sh ];
+    PATH = "/usr/bin:/bin";
+    target = locate "curl";
+    fingerprint = fingerprintOf [ (locate "curl") ];
   };
   # Kernel headers, copied: a header that Fil-C code includes must not change under it.
   linuxHeaders = derivation {

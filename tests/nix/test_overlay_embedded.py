@@ -153,3 +153,26 @@ def test_nix_alone_can_use_the_folder(prepared: pipeline.Prepared) -> None:
     through = prepared.nix.instantiate(evaluate.entry_file(), ["pkgsCross.filc.hello"], arguments=arguments)
     assert alone == through.stdout.strip()
     assert alone.endswith(".drv")
+
+
+def test_the_config_sub_of_other_tools_is_taught_in_a_copy(prepared: pipeline.Prepared) -> None:
+    def made(attribute: str) -> Path:
+        words = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
+        done = prepared.nix.run("nix-build", DATA / "taught.nix", "-A", attribute, "--no-out-link", *words)
+        return Path(done.stdout.split()[0])
+
+    arguments = {"tree": prepared.tree, "overlay": prepared.overlay.root}
+    native, taught = made("native"), made("taught")
+    assert native.name[33:] == taught.name[33:] == "automake-1.16"
+    assert (taught / "bin" / "automake").read_text() == f"exec {taught}/share/tool\n"
+    assert (taught / "share" / "link").readlink() == taught / "share" / "config.sub"
+
+    def ask(package: Path, name: str) -> subprocess.CompletedProcess[str]:
+        script = package / "share" / "config.sub"
+        return subprocess.run(["bash", script, name], check=False, capture_output=True, text=True)
+
+    assert ask(native, TRIPLE).returncode != 0
+    assert ask(taught, TRIPLE).stdout.strip() == TRIPLE
+    assert ask(taught, "x86_64-linux-musl").stdout == ask(native, "x86_64-linux-musl").stdout
+    assert native not in prepared.nix.requisites(taught)
+    assert (made("doc") / "text").read_text() == "text\n"
