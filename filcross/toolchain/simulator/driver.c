@@ -45,8 +45,13 @@ static void clean_up(void)
     rmdir(scratch);
 }
 
+static volatile sig_atomic_t caught, child;
+static _Noreturn void die_of(int number);
+
 static _Noreturn void leave(int code)
 {
+    if (caught)
+        die_of(caught);
     clean_up();
     exit(code);
 }
@@ -156,8 +161,6 @@ static const char *scratch_file(const char *name, const char *suffix)
 
 /* ---- children --------------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t caught, child;
-
 static void on_signal(int number)
 {
     caught = number;
@@ -179,6 +182,7 @@ static void watch_signals(void)
 
 static _Noreturn void die_of(int number)
 {
+    caught = 0;
     clean_up();
     signal(number, SIG_DFL);
     raise(number);
@@ -239,8 +243,15 @@ static int run(const struct list *command, bool show)
         sigaddset(&fatal, fatal_signals[i]);
     fflush(NULL);
     sigprocmask(SIG_BLOCK, &fatal, &before); /* so that no signal falls between fork() and `child` */
+    if (caught)
+        die_of(caught);
     pid_t started = fork();
     if (!started) {
+        for (size_t i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++) {
+            struct sigaction handler;
+            if (!sigaction(fatal_signals[i], NULL, &handler) && handler.sa_handler == on_signal)
+                signal(fatal_signals[i], SIG_DFL);
+        }
         sigprocmask(SIG_SETMASK, &before, NULL);
         execv(shortened.items[0], (char *const *)shortened.items);
         fprintf(stderr, "%s: error: cannot run %s: %s\n", program, shortened.items[0], strerror(errno));
@@ -790,6 +801,14 @@ static enum language language_of(const struct input *input)
     return one_of(end, other_ends) ? OTHER_SOURCE : BY_NAME;
 }
 
+static bool is_header(const struct input *input)
+{
+    if (input->language)
+        return !strcmp(input->language, "c-header");
+    const char *end = strrchr(base_name(input->path), '.');
+    return end && !strcmp(end, ".h");
+}
+
 static void refuse_other_languages(void)
 {
     static const char sentence[] = "the Fil-C simulator compiles C and assembler only; C++ needs a real Fil-C release";
@@ -945,8 +964,7 @@ static int compile_all(void)
         struct input *input = &line.inputs[i];
         if (!input->path || language_of(input) == BY_NAME)
             continue;
-        bool header = input->language ? !strcmp(input->language, "c-header") : !strcmp(with_suffix(base_name(input->path), ".h"), base_name(input->path));
-        const char *output = line.output ? line.output : header ? text("%s.gch", input->path) : with_suffix(base_name(input->path), ".o");
+        const char *output = line.output ? line.output : is_header(input) ? text("%s.gch", input->path) : with_suffix(base_name(input->path), ".o");
         int status = compile_one(input, output, output, with_suffix(output, ".d"));
         failed = status ? status : failed;
     }
@@ -1201,6 +1219,9 @@ int main(int argc, char **argv)
     bool inputs = false;
     for (size_t i = 0; i < line.input_count; i++)
         inputs |= line.inputs[i].path || starts(line.inputs[i].linker, "-l");
+    for (size_t i = 0; i < line.input_count; i++)
+        if (line.stage == LINK && line.inputs[i].path && is_header(&line.inputs[i]))
+            line.stage = COMPILE; /* a header is precompiled, never linked */
     if (!inputs) {
         if (line.verbose)
             leave(0);
