@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from filcross.errors import MissingRequirementError, UsageError
 from filcross.nix import build, command, evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from filcross.nix.events import Progress
 
@@ -166,43 +168,86 @@ def test_a_private_store_below_an_odd_path_is_refused(
     assert "FILCROSS_STORE_ROOT" in (caught.value.hint or "")
 
 
-def test_an_ordinary_user_builds_in_a_private_store() -> None:
-    """Without a daemon and without rights, as the user `nobody`."""
+@contextlib.contextmanager
+def as_nobody() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Give a function that runs Python code as the user `nobody`, in a home of his own.
+
+    With `dead_daemon`, a socket that nobody listens on stands where Nix's daemon would answer (in a mount
+    namespace of its own).
+    """
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and setpriv to become another user")
     python = _python_for_anyone()
-    home = Path("/tmp") / f"filcross-nobody-{os.getpid()}"
-    home.mkdir()
-    try:
+    home = Path(tempfile.mkdtemp(prefix="filcross-nobody-"))
+    clean = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": ":".join(p for p in sys.path if p)}
+
+    def run(code: str, *, dead_daemon: bool = False) -> subprocess.CompletedProcess[str]:
         (home / "test.nix").write_text(EXPRESSION)
-        (home / "run.py").write_text(
-            textwrap.dedent("""
-                from pathlib import Path
-                from filcross.nix import build, command
-                nix = command.find_nix(host_tools=True)
-                print(nix.store.kind, nix.store.folder, nix.store.reason, sep="|")
-                drv = nix.run("nix-instantiate", Path("test.nix"), "-A", "fine").stdout.strip()
-                (result,) = build.build(nix, {"fine": drv}, roots=Path("roots"))
-                print(result.built, result.outputs["out"].read_text().strip())
-            """)
-        )
+        (home / "run.py").write_text(textwrap.dedent(code))
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", home], check=True)
-        clean = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": ":".join(p for p in sys.path if p)}
-        done = subprocess.run(
-            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", python, "run.py"],
-            cwd=home,
-            env=clean,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        where, built = done.stdout.splitlines()
-        assert where.startswith(f"private|{home}/.cache/filcross/nix/store|")
-        assert built == "True ok"
+        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", python, "run.py"]
+        if dead_daemon:
+            argv = ["unshare", "--mount", "sh", "-c", DEAD_DAEMON, "sh", *argv]
+        return subprocess.run(argv, cwd=home, env=clean, capture_output=True, text=True, check=False)
+
+    try:
+        yield run
     finally:
         subprocess.run(["chmod", "-R", "u+w", home], check=True)
         shutil.rmtree(home)
+
+
+DEAD_DAEMON = """
+set -e
+folder=/nix/var/nix/daemon-socket
+mkdir -p $folder
+mount -t tmpfs tmpfs $folder
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/nix/var/nix/daemon-socket/socket")'
+chmod 0666 $folder/socket
+exec "$@"
+"""
+
+
+def test_an_ordinary_user_builds_in_a_private_store() -> None:
+    """Without a daemon and without rights."""
+    with as_nobody() as run:
+        done = run("""
+            from pathlib import Path
+            from filcross.nix import build, command
+            nix = command.find_nix(host_tools=True)
+            print(nix.store.kind, nix.store.folder, nix.store.reason, sep="|")
+            drv = nix.run("nix-instantiate", Path("test.nix"), "-A", "fine").stdout.strip()
+            (result,) = build.build(nix, {"fine": drv}, roots=Path("roots"))
+            print(result.built, result.outputs["out"].read_text().strip())
+        """)
+        assert done.returncode == 0, done.stderr
+        where, built = done.stdout.splitlines()
+        assert where.startswith("private|")
+        assert ".cache/filcross/nix/store|" in where
+        assert built == "True ok"
+
+
+PLAN = """
+    from filcross.nix import command
+    from filcross.errors import FilcrossError
+    try:
+        store = command.plan_store(host_tools={host_tools}, preference={preference!r})
+        print(store.kind, store.reason, sep="|")
+    except FilcrossError as error:
+        print(error.exit_code, error.message, error.hint, sep="|")
+"""
+
+
+def test_a_daemon_that_is_down() -> None:
+    with as_nobody() as run:
+        done = run(PLAN.format(host_tools=False, preference="auto"), dead_daemon=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("private|the Nix daemon does not answer")
+        done = run(PLAN.format(host_tools=False, preference="system"), dead_daemon=True)
+        code, message, hint = done.stdout.strip().split("|")
+        assert code == "3"
+        assert "does not answer" in message
+        assert "systemctl start nix-daemon" in hint
 
 
 def _python_for_anyone() -> str:
