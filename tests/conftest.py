@@ -68,9 +68,8 @@ def simulator(shared_folder: Path) -> Toolchain:
     """Return the ABI simulator, built once a run (skips where the machine has no Nix tools for it)."""
     if shutil.which("objcopy") is None:
         pytest.skip("no binutils on this machine")
-    from filcross.toolchain.layout import recognise
-
     from filcross.toolchain import simulator as station
+    from filcross.toolchain.layout import recognise
 
     folder = shared_folder / "simulator"
     with locked(shared_folder / "simulator.lock"):

@@ -1,4 +1,4 @@
-"""Which toolchain a run uses, and why: the one that a flag, variable or file names, else the best installed."""
+"""Which toolchain a run uses, and why: what a flag, variable or file names, else the best installed."""
 
 from __future__ import annotations
 
