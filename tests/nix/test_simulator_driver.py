@@ -120,12 +120,42 @@ def test_objects_have_the_shape(driver: Driver) -> None:
     linker_made = {"_GLOBAL_OFFSET_TABLE_", "__tls_get_addr"}
     assert runtime <= {name for name in plain if symbols[name].isupper()} <= runtime | linker_made
     assert {"pizlonated_main", "pizlonated_other", "pizlonated_weak_one", "pizlonated_common"} <= set(symbols)
-    assert "local" in symbols
+    assert symbols["pizlonated_local"] == "t"
     with (driver.folder / "shape.o").open("rb") as file:
         section = ELFFile(file).get_section_by_name(".note.filcross.simulator")
         assert section["sh_type"] == "SHT_NOTE"
         assert section["sh_flags"] == 2
-        assert re.match(rb"simulator shape\.c text=\d+ symbols=\d+\0", section.data()[24:])
+        assert re.match(rb"simulator shape\.c text=[1-9]\d* sections=1 symbols=\d+\0", section.data()[24:])
+
+
+def test_results_name_no_compiler(driver: Driver) -> None:
+    """A `.comment` in a simulated file is the mark of an object that was not made here."""
+    driver.write("one.c")
+    for options in ([], ["-static"], ["-shared", "-fPIC"]):
+        driver.ok(*options, "one.c", "-o", "made")
+        assert ".comment" not in run(["readelf", "-SW", driver.folder / "made"]).stdout
+    run(["gcc", "-c", "one.c", "-o", "ordinary.o"], cwd=driver.folder)
+    driver.ok("-shared", "ordinary.o", "-o", "mixed.so")
+    assert "GCC:" in run(["readelf", "-p", ".comment", driver.folder / "mixed.so"]).stdout
+
+
+def test_code_is_accounted_for_by_the_notes(driver: Driver) -> None:
+    """The sum of `text=` covers a linked file's code; an ordinary object in it does not fit under the sum."""
+    driver.write("one.c", "int one(int x) { return x * 3; } int two(int x) { return x + one(x); }" + MAIN)
+    driver.write("big.c", '__asm__(".text; .skip 4096, 0x90");')
+    driver.ok("-O1", "-ffunction-sections", "-c", "one.c")
+    run(["gcc", "-c", "big.c"], cwd=driver.folder)
+
+    def excess(*objects: str) -> int:
+        driver.ok(*objects, "-s", "-o", "made")
+        with (driver.folder / "made").open("rb") as file:
+            image = ELFFile(file)
+            code = sum(image.get_section_by_name(name)["sh_size"] for name in (".text", ".init", ".fini"))
+            notes = image.get_section_by_name(".note.filcross.simulator").data()
+        parts = sum(int(count) for count in re.findall(rb"sections=(\d+)", notes))
+        return code - sum(int(size) for size in re.findall(rb"text=(\d+)", notes)) - 15 * parts
+
+    assert excess("one.o") <= 0 < excess("one.o", "big.o")
 
 
 def test_every_result_carries_the_note(driver: Driver) -> None:

@@ -67,7 +67,8 @@ static bool among(const char *name, const char *const *names, size_t count)
 
 static bool keeps_its_name(const char *name)
 {
-    return among(name, linker_made, sizeof linker_made / sizeof *linker_made);
+    /* `.L` names are the assembler's temporaries, which linkers drop. */
+    return !strncmp(name, ".L", 2) || among(name, linker_made, sizeof linker_made / sizeof *linker_made);
 }
 
 static int compare(const void *key, const void *entry)
@@ -90,11 +91,12 @@ static struct bytes fail(char **problem, const char *text, const char *name)
     return (struct bytes){NULL, 0};
 }
 
-static void add_note(struct buffer *output, Elf64_Shdr *section, const char *origin, uint64_t text, size_t symbols)
+static void add_note(struct buffer *output, Elf64_Shdr *section, const char *origin, uint64_t text, size_t parts,
+                     size_t symbols)
 {
     char description[512];
-    int length = snprintf(description, sizeof description, "simulator %.400s text=%llu symbols=%zu", origin,
-                          (unsigned long long)text, symbols);
+    int length = snprintf(description, sizeof description, "simulator %.400s text=%llu sections=%zu symbols=%zu",
+                          origin, (unsigned long long)text, parts, symbols);
     Elf64_Nhdr note = {sizeof NOTE_NAME, (Elf64_Word)length + 1, NOTE_TYPE};
     align(output, 4);
     section->sh_offset = append(output, &note, sizeof note);
@@ -125,6 +127,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
     size_t symtab = 0;
     bool extended = false;
     uint64_t text = 0;
+    size_t parts = 0; /* sections with code */
     for (size_t i = 1; i < count; i++) {
         if (old[i].sh_type != SHT_NOBITS
             && (old[i].sh_offset > input.size || old[i].sh_size > input.size - old[i].sh_offset))
@@ -132,17 +135,26 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         if (old[i].sh_type == SHT_SYMTAB)
             symtab = i;
         extended |= old[i].sh_type == SHT_SYMTAB_SHNDX;
-        if (old[i].sh_flags & SHF_EXECINSTR)
+        if (old[i].sh_flags & SHF_EXECINSTR) {
             text += old[i].sh_size;
+            parts += old[i].sh_size > 0;
+        }
     }
     size_t strtab = symtab ? old[symtab].sh_link : 0;
-    if (strtab >= count)
-        return fail(problem, "%s has a damaged symbol table", shape->origin);
+    if (strtab >= count || old[names].sh_type != SHT_STRTAB || (symtab && old[strtab].sh_type != SHT_STRTAB))
+        return fail(problem, "%s has a damaged symbol or name table", shape->origin);
 
     struct buffer output = {0};
     append(&output, input.data, input.size);
     Elf64_Shdr *sections = must(malloc((count + 1) * sizeof *sections));
     memcpy(sections, old, count * sizeof *sections);
+    /* No `.comment`: a compiler's name in a linked file then comes from an object that was not made here. */
+    for (size_t i = 1; i < count; i++) {
+        const char *name = (const char *)input.data + old[names].sh_offset + old[i].sh_name;
+        if (old[i].sh_type == SHT_PROGBITS && old[i].sh_name < old[names].sh_size
+            && old[names].sh_size - old[i].sh_name >= sizeof ".comment" && !memcmp(name, ".comment", sizeof ".comment"))
+            sections[i].sh_size = 0;
+    }
 
     struct buffer strings = {0}, symbols = {0};
     size_t total = 0, replaced = 0;
@@ -156,14 +168,15 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         total = symbols.size / sizeof(Elf64_Sym);
     }
     bool defines = false;
-    for (size_t i = symtab ? old[symtab].sh_info : 0; i < total; i++) {
+    for (size_t i = 1; i < total; i++) {
         Elf64_Sym *symbol = (Elf64_Sym *)(void *)symbols.data + i;
         unsigned binding = ELF64_ST_BIND(symbol->st_info);
-        if (binding == STB_LOCAL || !symbol->st_name || symbol->st_name >= old[strtab].sh_size)
+        unsigned type = ELF64_ST_TYPE(symbol->st_info);
+        if (type == STT_SECTION || type == STT_FILE || !symbol->st_name || symbol->st_name >= old[strtab].sh_size)
             continue;
         char *name = must(strdup((const char *)strings.data + symbol->st_name));
         bool undefined = symbol->st_shndx == SHN_UNDEF;
-        defines |= !undefined;
+        defines |= !undefined && binding != STB_LOCAL;
         if (shape->strict && undefined && binding == STB_WEAK
             && ELF64_ST_VISIBILITY(symbol->st_other) == STV_HIDDEN && !keeps_its_name(name)) {
             struct bytes failed = fail(problem, "the symbol `%s` is weak, hidden and undefined: Fil-C cannot compile that", name);
@@ -177,7 +190,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         if (shape->prefix && !keeps_its_name(name)) {
             char *full = must(malloc(sizeof REPLACED_PREFIX + strlen(name)));
             strcat(strcpy(full, PREFIX), name);
-            if (!undefined && replaced && bsearch(full, shape->replaced, replaced, sizeof(char *), compare)) {
+            if (!undefined && binding != STB_LOCAL && replaced && bsearch(full, shape->replaced, replaced, sizeof(char *), compare)) {
                 strcat(strcpy(full, REPLACED_PREFIX), name);
                 symbol->st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(symbol->st_info));
                 symbol->st_other = (unsigned char)((symbol->st_other & ~3) | STV_HIDDEN);
@@ -200,7 +213,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
 
     /* The note's section comes last, so that no other section changes its index. */
     Elf64_Shdr note = {0};
-    add_note(&output, &note, shape->origin, text, total);
+    add_note(&output, &note, shape->origin, text, parts, total);
     if (names == strtab && symtab) {
         note.sh_name = (Elf64_Word)append(&strings, NOTE_SECTION, sizeof NOTE_SECTION);
     } else {

@@ -12,7 +12,7 @@
 #define REPLACED_PREFIX PREFIX "__replaced_"
 
 struct shape {
-    bool prefix;              /* rename every global symbol that is not one of the linker's own */
+    bool prefix;              /* rename every symbol but the linker's own and the source's name */
     bool imports;             /* add undefined symbols of the runtime, as instrumented code has them */
     bool strict;              /* refuse what the real compiler cannot compile */
     const char *origin;       /* what the object was made from, for the note */

@@ -65,16 +65,22 @@ static void convert_archive(struct bytes input, struct shape *shape, FILE *file)
             die(base, "the archive ends early");
         if (!memcmp(member.ar_name, "/ ", 2))
             continue; /* the old symbol index */
+        /* Members stand at even offsets; headers are read where they are aligned. */
+        unsigned char *aligned = malloc(content.size + 1);
+        if (!aligned)
+            die(base, "out of memory");
+        memcpy(aligned, content.data, content.size);
         char origin[512], name[256];
         if (!memcmp(member.ar_name, "//", 2)) {
             long_names = (const char *)content.data;
-        } else if (is_object(content)) {
+        } else if (is_object((struct bytes){aligned, content.size})) {
             const char *start = member.ar_name[0] == '/' ? long_names + strtoul(member.ar_name + 1, NULL, 10) : member.ar_name;
             snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "/"), start);
             snprintf(origin, sizeof origin, "%s:%s", base, name);
             shape->origin = origin;
-            content = reshape_or_die(content, shape);
+            content = reshape_or_die((struct bytes){aligned, content.size}, shape);
         }
+        free(aligned);
         char size[sizeof member.ar_size + 1];
         snprintf(size, sizeof size, "%-10zu", content.size);
         memcpy(member.ar_size, size, sizeof member.ar_size);
