@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,3 +177,23 @@ def test_the_config_sub_of_other_tools_is_taught_in_a_copy(prepared: pipeline.Pr
     assert ask(taught, "x86_64-linux-musl").stdout == ask(native, "x86_64-linux-musl").stdout
     assert native not in prepared.nix.requisites(taught)
     assert (made("doc") / "text").read_text() == "text\n"
+
+
+def test_the_command_writes_a_folder_and_says_how_to_use_it(simulator: Toolchain, tmp_path: Path) -> None:
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        code = "from filcross.cli import main; main()"
+        words = [sys.executable, "-c", code, "overlay", "--toolchain", str(simulator.root), *more]
+        return subprocess.run(words, check=False, capture_output=True, text=True)
+
+    done = run("--output", str(tmp_path / "overlay"), "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["overlay"] == str(tmp_path / "overlay")
+    assert document["parameters"]["toolchain"]["simulated"] is True
+    assert "not memory-safe" in done.stderr
+    assert "pkgsCross.filc.hello" in done.stderr
+    (tmp_path / "overlay" / "default.nix").write_text("mine")
+    refused = run("--output", str(tmp_path / "overlay"))
+    assert refused.returncode == 2
+    assert "help:" in refused.stderr
+    assert (tmp_path / "overlay" / "default.nix").read_text() == "mine"

@@ -205,7 +205,7 @@ def test_a_package_of_2020_builds_from_its_pristine_source_and_runs(
 ) -> None:
     prepared = prepare("2020", simulator)
     path = f"pkgsCross.filc.{attribute}"
-    words = [evaluate.entry_file(), "-A", path, *arguments(prepared, bootstrap="host")]
+    words: list[str | Path] = [evaluate.entry_file(), "-A", path, *arguments(prepared, bootstrap="host")]
     derivation = prepared.nix.run("nix-instantiate", *words, timeout=600).stdout.split()[0]
     with (shared_folder / "seeding.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
