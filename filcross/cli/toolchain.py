@@ -84,7 +84,7 @@ def install(
     else:
         toolchain = store.install(Path(source).expanduser(), name=name)
     output.result(f"{toolchain.name}: Fil-C {toolchain.label}, {toolchain.root}")
-    output.document("toolchain", _describe(toolchain))
+    output.document("toolchain", {"toolchain": _describe(toolchain)})
 
 
 @_app.command(
@@ -106,7 +106,7 @@ def show(
     description = _describe(toolchain)
     for key, value in description.items():
         output.result(f"{key:10} {value}")
-    output.document("toolchain", description)
+    output.document("toolchain", {"toolchain": description})
 
 
 @_app.command(epilog="Example: filcross toolchain remove simulator")

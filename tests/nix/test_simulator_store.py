@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -146,3 +148,37 @@ def test_recognised_where_it_is(simulator: Toolchain) -> None:
     assert recognise(simulator.root) == simulator
     for name in ("ld-fil1-x86_64.so", "ld-yolo-x86_64.so"):
         assert (simulator.lib / name).resolve() == simulator.lib / "libyoloc.so"
+
+
+def test_commands(simulator: Toolchain, tmp_path: Path) -> None:
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data")}
+
+    def filcross(*arguments: str | Path, code: int = 0) -> dict[str, object]:
+        command = [
+            sys.executable,
+            "-c",
+            "from filcross.cli import main; main()",
+            "toolchain",
+            *arguments,
+            "--json",
+        ]
+        done = run(command, env=environment, check=False)
+        assert done.exit_code == code, done.stderr
+        document = json.loads(done.stdout)
+        assert document["schema_version"] == 1
+        return dict(document)
+
+    assert filcross("list")["toolchains"] == []
+    copy = tmp_path / "copy"
+    shutil.copytree(simulator.root, copy, symlinks=True)
+    installed = filcross("install", copy, "--name", "mine")
+    assert installed["kind"] == "toolchain"
+    shown = filcross("show", "mine")["toolchain"]
+    assert isinstance(shown, dict)
+    assert (shown["name"], shown["kind"], shown["root"]) == ("mine", "simulator", str(copy))
+    assert shown["label"] == simulator.label
+    assert [entry["name"] for entry in filcross("list")["toolchains"]] == ["mine"]  # type: ignore[attr-defined]
+    assert filcross("remove", "mine")["name"] == "mine"
+    assert filcross("show", "mine", code=5)["kind"] == "error"
+    assert filcross("remove", "mine", code=2)["kind"] == "error"
+    assert copy.is_dir()
