@@ -37,14 +37,15 @@ def write_site(folder: Path, port: int) -> None:
     (folder / "html").mkdir()
     (folder / "logs").mkdir()
     (folder / "html" / "index.html").write_text(PAGE)
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    group = grp.getgrgid(os.getegid()).gr_name
+    user = ""
+    if os.geteuid() == 0:  # without a name, root's nginx would look for the user nobody
+        user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};\n"
     temporary = "".join(
         f"  {kind}_temp_path {folder}/{kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
-        f"user {user} {group};\ndaemon off;\nmaster_process off;\npid {folder}/nginx.pid;\n"
+        f"{user}daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\n"
         f"error_log {folder}/logs/error.log;\nevents {{ worker_connections 16; }}\n"
         f"http {{\n{temporary}  access_log off;\n"
         f"  server {{ listen 127.0.0.1:{port}; root {folder}/html; }}\n}}\n"
