@@ -16,6 +16,8 @@ EPILOG = (
     "4 nothing to check, or not judgeable; 5 input not supported; 6 a build failed; 130 interrupted."
 )
 
+NOT_JUDGED = 4
+
 app = typer.Typer(
     name="filcross",
     help="Fil-C, the memory-safe C and C++ compiler, as an ordinary cross target of nixpkgs.",
@@ -72,10 +74,16 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        sys.exit(NOT_JUDGED)  # whoever was to read the answer did not: that is no yes
     except OSError as error:
         if "--debug" in sys.argv:
             raise
         failure = output.explain_os_error(error)
+        output.show_error(failure, as_json="--json" in sys.argv)
+        sys.exit(failure.exit_code)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        failure = output.explain_bug(error)
         output.show_error(failure, as_json="--json" in sys.argv)
         sys.exit(failure.exit_code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from filcross.errors import FilcrossError, MissingRequirementError
+from filcross.errors import FilcrossError, MissingRequirementError, NothingToJudgeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,4 +111,22 @@ def explain_os_error(error: OSError) -> FilcrossError:
     return MissingRequirementError(
         f"{error.strerror or error}{where}",
         hint=hints.get(error.errno or 0, "run again with --debug for the details"),
+    )
+
+
+def explain_bug(error: Exception) -> FilcrossError:
+    """Turn an error that filcross itself is to blame for into words; the traceback goes to a file."""
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="filcross-error-", suffix=".txt", delete=False) as file:
+            file.write(f"{sys.argv}\n{text}")
+        where = f"the details are in {file.name}"
+    except OSError:
+        where = "run again with --debug for the details"
+    return NothingToJudgeError(
+        f"a fault of filcross itself: {type(error).__name__}: {error}",
+        hint=f"please report it with what you ran; {where}",
     )

@@ -127,3 +127,32 @@ def test_doctor_without_nix_says_how_to_get_it(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "nix-bin" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_our_own_is_reported_without_a_traceback(tmp_path: Path) -> None:
+    code = (
+        "import filcross.config as c, filcross.cli, sys; c.load = None; sys.argv = ['filcross', 'doctor']; "
+    )
+    done = subprocess.run(
+        ["python", "-c", code + "filcross.cli.main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 4
+    assert "a fault of filcross itself: TypeError" in done.stderr
+    assert "Traceback" not in done.stderr
+    (file,) = tmp_path.glob("filcross-error-*.txt")
+    assert str(file) in done.stderr
+    assert "Traceback" in file.read_text()
+
+
+def test_an_answer_that_nobody_reads_is_no_yes() -> None:
+    done = subprocess.run(
+        ["bash", "-c", "filcross doctor --json | true; exit ${PIPESTATUS[0]}"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert b"Traceback" not in done.stderr
