@@ -277,16 +277,22 @@ def test_an_interrupt_stops_the_builds(simulator: Toolchain, tmp_path: Path, num
     with marker.open("w") as log:
         command = ["env", "--default-signal=INT", "filcross", *arguments]
         with subprocess.Popen(command, stderr=log, stdout=log, cwd=tmp_path) as child:
-            _wait_for(lambda: _running(seconds))
-            child.send_signal(number)
-            assert child.wait(timeout=60) == 130
+            try:
+                _wait_for(lambda: _running(seconds))
+                child.send_signal(number)
+                assert child.wait(timeout=60) == 130
+            finally:
+                child.kill()
     _wait_for(lambda: not _running(seconds))
     assert "Traceback" not in marker.read_text()
 
 
 def _running(seconds: str) -> bool:
-    done = subprocess.run(["pgrep", "-f", f"sleep {seconds}$"], capture_output=True, check=False)
-    return done.returncode == 0
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            if command.read_bytes().split(b"\0")[:2] == [b"sleep", seconds.encode()]:
+                return True
+    return False
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

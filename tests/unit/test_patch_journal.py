@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 DATA = Path(__file__).resolve().parent.parent / "data" / "patch"
 COMMAND = [sys.executable, "-c", "from filcross.cli import main; main()", "patch-nixpkgs"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(filcross.__file__).parent.parent), "NO_COLOR": "1"}
+
+UNEXPECTED = 70
 
 
 @pytest.fixture
@@ -352,6 +355,9 @@ def as_nobody(root: Path, action: Callable[[], object]) -> tuple[int, str]:
         except FilcrossError as error:
             os.write(writing, (error.hint or "").encode())
             os._exit(error.exit_code)
+        except BaseException:  # noqa: BLE001 - whatever it is, this copy of the test run ends here
+            os.write(writing, traceback.format_exc().encode())
+            os._exit(UNEXPECTED)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as stream:
