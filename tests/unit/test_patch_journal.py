@@ -370,10 +370,10 @@ def test_a_tree_of_somebody_else(hand: Path) -> None:
     before = contents(hand)
     hand.chmod(0o755)
     code, hint = as_nobody(hand, lambda: patch.apply(open_checkout(hand)))
-    assert code == 3
+    assert code == 3, hint
     assert "--output DIR" in hint
     hand.chmod(0o700)
     code, hint = as_nobody(hand, lambda: open_checkout(hand))
-    assert code == 3
+    assert code == 3, hint
     assert "permissions" in hint
     assert contents(hand) == before
