@@ -96,7 +96,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
 
 def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
     """Return a folder with the tree and the edits; the user's tree is never changed."""
-    from filcross.nixpkgs import patch
+    from filcross.nixpkgs import edits, patch
     from filcross.nixpkgs.checkout import open_checkout
 
     if chosen.kind == "path":
@@ -109,11 +109,14 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
         tell("patch: the tree has the Fil-C platform already, so it is used as it stands")
         return checkout.root
 
+    if current.by_configuration:
+        tell("patch: the tree has no place for the compiler: config.replaceCrossStdenv brings it")
+
     def make(target: Path) -> None:
         tell("patch: making a patched copy (your tree stays as it is)")
         patch.copy_and_patch(checkout, target, with_git=False)
 
-    folder, reused = copies.patched_copy(checkout.root, current.edit_set, make)
+    folder, reused = copies.patched_copy(checkout.root, edits.EDIT_SET, make)
     tell(f"patch: {'an earlier copy serves, ' if reused else ''}{folder}")
     return folder
 

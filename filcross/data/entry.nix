@@ -8,6 +8,15 @@
 let
   treePath = /. + tree;
   overlayPath = /. + overlay;
+
+  # A tree whose patched files do not name the Fil-C compiler is told by its configuration (see cross-config.nix).
+  mentions =
+    words: file: builtins.pathExists file && builtins.length (builtins.split words (builtins.readFile file)) > 1;
+  cross = treePath + "/pkgs/stdenv/cross/default.nix";
+  byConfiguration =
+    mentions "replaceCrossStdenv" cross
+    && !mentions "buildPackages[.]filcc" cross
+    && !mentions "buildPackages[.]filcc" (treePath + "/pkgs/top-level/stage-tools.nix");
   pkgs =
     if bootstrap == "host" then
       import (overlayPath + "/host") { tree = treePath; }
@@ -16,7 +25,7 @@ let
         localSystem = {
           system = "x86_64-linux";
         };
-        config = { };
+        config = if byConfiguration then import ./cross-config.nix else { };
         overlays = [ (import overlayPath) ];
       };
 in

@@ -10,6 +10,7 @@ from pathlib import Path
 from filcross.errors import MissingRequirementError, UnsupportedInputError
 
 ROLES = ("parse", "inspect", "default", "cross", "examples")
+OPTIONAL_ROLES = ("adapt", "tools")
 
 
 class Layout(Enum):
@@ -34,8 +35,14 @@ class Layout(Enum):
         return "lib" if self is Layout.NIXPKGS else "lib.nix"
 
     def path(self, role: str) -> str:
-        """Return the path of the file with `role` (one of `ROLES`), relative to the tree."""
-        return self.cross if role == "cross" else f"{self.systems}/{role}.nix"
+        """Return the path of the file with `role` (of `ROLES` or `OPTIONAL_ROLES`), relative to the tree."""
+        if role == "cross":
+            return self.cross
+        if role == "adapt":
+            return self.cross.replace("default.nix", "adapt-stdenv.nix")
+        if role == "tools":
+            return "pkgs/top-level/stage-tools.nix" if self is Layout.NIXPKGS else "stdenv/stage-tools.nix"
+        return f"{self.systems}/{role}.nix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,12 @@ class Checkout:
     release: str | None
 
     def file(self, role: str) -> Path:
-        """Return the file with `role` (one of `ROLES`)."""
+        """Return the file with `role` (of `ROLES` or `OPTIONAL_ROLES`)."""
         return self.root / self.layout.path(role)
+
+    def roles(self) -> tuple[str, ...]:
+        """Return the roles of the files that are there."""
+        return (*ROLES, *(role for role in OPTIONAL_ROLES if os.path.lexists(self.file(role))))
 
 
 def open_checkout(path: Path) -> Checkout:
@@ -74,7 +85,7 @@ def open_checkout(path: Path) -> Checkout:
     if layout is None:
         raise _not_nixpkgs(path, root)
     checkout = Checkout(root, layout, _release(root))
-    for role in ROLES:
+    for role in checkout.roles():
         _check_file(checkout, checkout.file(role))
     return checkout
 

@@ -24,19 +24,24 @@ if TYPE_CHECKING:
 
     from filcross.nixpkgs.syntax import Source
 
-EDIT_SET = 1
+EDIT_SET = 2
 STYLES = ("hand", "nixfmt")
 _TOP_LEVEL_NAME = re.compile(rb"^([A-Za-z_][\w'-]*) = ")
 _MANY = 8
 
 
 class AnchorError(ValueError):
-    """An anchor that is not there exactly once: what was looked for, and what was found."""
+    """An anchor that is not there exactly once: what was looked for, and what was found.
 
-    def __init__(self, looked_for: str, found: str) -> None:
+    `several` tells an anchor that is there more than once (which is wrong wherever it happens) from one that
+    is missing (it may be in another file).
+    """
+
+    def __init__(self, looked_for: str, found: str, *, several: bool = False) -> None:
         super().__init__(f"looked for {looked_for}; found {found}")
         self.looked_for = looked_for
         self.found = found
+        self.several = several
 
 
 class LineEndingError(ValueError):
@@ -52,6 +57,7 @@ class Edit:
     kind: str
     path: tuple[str, ...]
     anchor: str
+    scope: tuple[str, ...]
     group: bool
     optional: bool
     text: dict[str, bytes]
@@ -71,9 +77,9 @@ class Insertion:
 
 
 @cache
-def load() -> tuple[Edit, ...]:
-    """Return the edits of the current edit set, in the order in which files are replaced."""
-    folder = resources.data_dir() / "edits" / str(EDIT_SET)
+def load(edit_set: int = EDIT_SET) -> tuple[Edit, ...]:
+    """Return the edits of an edit set (this version's, or an earlier one's), in the order of replacement."""
+    folder = resources.data_dir() / "edits" / str(edit_set)
     table = tomllib.loads((folder / "edits.toml").read_text(encoding="utf-8"))
     return tuple(
         Edit(
@@ -82,6 +88,7 @@ def load() -> tuple[Edit, ...]:
             kind=entry["kind"],
             path=tuple(entry.get("path", ())),
             anchor=entry.get("anchor", ""),
+            scope=tuple(entry.get("scope", ())),
             group=entry.get("group", False),
             optional=entry.get("optional", False),
             text=_texts(folder, entry["text"]),
@@ -120,13 +127,26 @@ def _only(source: Source, nodes: Iterable[Node], looked_for: str) -> Node:
         raise AnchorError(looked_for, "none")
     lines = ", ".join(str(source.line_number(node)) for node in found[:_MANY])
     more = ", …" if len(found) > _MANY else ""
-    raise AnchorError(looked_for, f"{len(found)} of them (lines {lines}{more})")
+    raise AnchorError(looked_for, f"{len(found)} of them (lines {lines}{more})", several=True)
+
+
+def _check_scope(edit: Edit, source: Source, node: Node) -> None:
+    """Refuse a place where the new code would use a name that nothing binds."""
+    for name in edit.scope:
+        if not syntax.is_bound(source, node, name.encode()):
+            line = source.line_number(node)
+            raise AnchorError(
+                f"`{name}` in scope for the edit `{edit.id}`", f"nothing that binds it (line {line})"
+            )
 
 
 def _at_path(edit: Edit, source: Source, fits: Callable[[Node], bool], what: str) -> Node | None:
     """Return the value of the one binding at the edit's path whose value fits."""
     if not edit.path:
-        return source.root
+        result = _result(source.root)
+        if not fits(result):
+            raise AnchorError(f"{what}, as the value of the file", f"a `{result.type}` without it")
+        return result
     first, *rest = [name.encode() for name in edit.path]
     found = syntax.bindings(source, source.root, first)
     for name in rest:
@@ -149,6 +169,14 @@ def _at_path(edit: Edit, source: Source, fits: Callable[[Node], bool], what: str
 # --- attributes before an attribute ---------------------------------------------------------------------
 
 
+def _result(root: Node) -> Node:
+    """Return the expression that a file evaluates to, below its arguments and local names."""
+    node = _body(root)
+    while node.type in {"function_expression", "let_expression", "with_expression", "assert_expression"}:
+        node = _field(node, "body")
+    return node
+
+
 def _binding(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
     name = edit.anchor.encode()
 
@@ -159,6 +187,7 @@ def _binding(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
     if value is None:
         return None
     anchor = _only(source, anchors(value), f"the attribute `{edit.anchor}`")
+    _check_scope(edit, source, anchor)
     first = _start_of_lines(source, anchor, whole_block=edit.group)
     styles = STYLES if _has_one_line_sets(anchor) else tuple(reversed(STYLES))
     indentation = source.indentation(first.start_byte)
@@ -236,9 +265,11 @@ def _align(source: Source, anchor: Node, lines: list[bytes]) -> list[bytes]:
 
 
 def _arm(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
-    chain = _at_path(edit, source, lambda node: node.type == "if_expression", "a chain of `if … else if …`")
-    if chain is None:
+    what = "a chain of `if … else if …`"
+    value = _at_path(edit, source, lambda node: _chain(node).type == "if_expression", what)
+    if value is None:
         return None
+    chain = _chain(value)
     template = syntax.parse(edit.text[STYLES[0]])
     condition, consequence = _condition_and_consequence(template, _arms(_body(template.root))[0])
     arms = _arms(chain)
@@ -251,8 +282,16 @@ def _arm(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
         if not others:
             raise AnchorError(f"an arm of its own in `{'.'.join(edit.path)}`", "none")
         arm = others[0]
+    _check_scope(edit, source, arm)
     text = _arm_text(source, arm, condition, consequence, eol)
     return Insertion(edit.id, arm.start_byte, (text,))
+
+
+def _chain(value: Node) -> Node:
+    """Return the if-chain of a value, which may have local names in front of it."""
+    while value.type == "let_expression":
+        value = _field(value, "body")
+    return value
 
 
 def _field(node: Node, name: str) -> Node:
@@ -372,9 +411,42 @@ def _is_libc_question(source: Source, node: Node) -> bool:
     )
 
 
+# --- an assertion before an assertion --------------------------------------------------------------------
+
+
+def _assertion(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
+    wanted = edit.anchor.encode()
+    anchors = [
+        node
+        for node in syntax.walk(source.root)
+        if node.type == "assert_expression" and _premise(source, node) == wanted
+    ]
+    anchor = _only(source, anchors, f"one `assert … .{edit.anchor} -> …`")
+    _check_scope(edit, source, anchor)
+    start = source.line_start(anchor.start_byte)
+    alone = source.is_first_on_line(anchor)
+    margin = source.indentation(start) if alone else b" " * (anchor.start_byte - start)
+    texts = []
+    for style in reversed(STYLES) if alone else STYLES:
+        lines = (
+            edit.text[style].rstrip(b"\n").split(b"\n")[:-1]
+        )  # the last one stands for what is asserted about
+        texts.append(b"".join(line + eol + margin for line in lines))
+    return Insertion(edit.id, anchor.start_byte, tuple(texts))
+
+
+def _premise(source: Source, node: Node) -> bytes | None:
+    """Return the last name of `a.b` in `assert a.b -> c; …`."""
+    condition = _field(node, "condition")
+    if condition.type != "binary_expression" or not any(child.type == "->" for child in condition.children):
+        return None
+    return source.text(_field(condition, "left")).rpartition(b".")[2]
+
+
 _KINDS: dict[str, Callable[[Edit, Source, bytes], Insertion | None]] = {
     "binding": _binding,
     "arm": _arm,
     "operand": _operand,
     "element": _element,
+    "assertion": _assertion,
 }

@@ -22,14 +22,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from filcross.errors import MissingRequirementError, UnsupportedInputError
-from filcross.nixpkgs.checkout import ROLES, Layout
+from filcross.nixpkgs.checkout import OPTIONAL_ROLES, ROLES, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 JOURNAL = ".filcross-journal"
 _VERSION = 1
-_KNOWN_PATHS = {layout.path(role) for layout in Layout for role in ROLES}
+_KNOWN_PATHS = {layout.path(role) for layout in Layout for role in (*ROLES, *OPTIONAL_ROLES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import stat
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross import process
-from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
-from filcross.nixpkgs import edits, journal, syntax
-from filcross.nixpkgs.checkout import ROLES, Checkout, open_checkout
+from filcross.errors import MissingRequirementError, UsageError
+from filcross.nixpkgs import edits, journal
+from filcross.nixpkgs.checkout import Checkout, open_checkout
+from filcross.nixpkgs.planning import FileChange, Plan, State, forced_plan, plan, refusal
 from filcross.nixpkgs.proof import Proof, prove
 
 if TYPE_CHECKING:
@@ -33,140 +32,78 @@ __all__ = [
     "State",
     "apply",
     "copy_and_patch",
+    "forced_plan",
     "plan",
     "prove",
     "recover",
+    "refusal",
     "revert",
 ]
 
-_REPORT = "report it: open an issue for filcross with this output, the file, and the revision of the tree"
-_OTHER_PATCH = re.compile(r"gnufilc", re.IGNORECASE)
-_TRACE = re.compile(rb"filc", re.IGNORECASE)
-_MAX_TRACES = 8
 _SHOWN_LINES = 5
-
-
-class State(Enum):
-    """What filcross finds in a tree."""
-
-    PRISTINE = "pristine"
-    PATCHED = "patched"
-    PARTIAL = "partial"
-    EDITED = "edited"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """One file of the plan: its content without and with all edits, and which edits are in it now."""
-
-    path: str
-    pristine: bytes
-    patched: bytes
-    present: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a tree is, and what the edits are in it; `traces` says why a state is not a clean one."""
-
-    checkout: Checkout
-    state: State
-    edit_set: int
-    files: tuple[FileChange, ...]
-    traces: tuple[str, ...] = ()
-
-    def diff(self) -> str:
-        """Return the edits as one unified diff (`a/` without, `b/` with them)."""
-        import difflib
-
-        chunks = []
-        for change in self.files:
-            before = change.pristine.decode("utf-8", "surrogateescape").split("\n")
-            after = change.patched.decode("utf-8", "surrogateescape").split("\n")
-            lines = difflib.unified_diff(
-                [f"{line}\n" for line in before[:-1]] + ([before[-1]] if before[-1] else []),
-                [f"{line}\n" for line in after[:-1]] + ([after[-1]] if after[-1] else []),
-                f"a/{change.path}",
-                f"b/{change.path}",
-            )
-            chunks += [
-                line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-            ]
-        return "".join(chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class PatchedCheckout:
-    """A tree that knows the Fil-C platform; `changed` lists the files that this call wrote."""
+    """A tree that knows the Fil-C platform; `changed` lists the files that this call wrote.
+
+    `upgraded_from` is the edit set that was in the tree before, if it was an earlier one; `by_configuration`
+    is that of `Plan`.
+    """
 
     checkout: Checkout
     edit_set: int
     changed: tuple[str, ...]
+    upgraded_from: int | None = None
+    by_configuration: bool = False
 
 
-def plan(checkout: Checkout) -> Plan:
-    """Find every edit in the files of `checkout`; nothing is written.
-
-    Raises `UnsupportedInputError` when a place is not there exactly once, naming the file, what was looked
-    for and what was found.
-    """
-    files, traces = [], []
-    for role in ROLES:
-        path = checkout.layout.path(role)
-        change = _plan_file(role, path, _read(checkout.file(role)))
-        files.append(change)
-        traces += [f"{path}:{line}: {text}" for line, text in _traces(change.pristine)]
-    if traces:
-        state = State.OTHER if any(_OTHER_PATCH.search(trace) for trace in traces) else State.EDITED
-    elif not any(change.present for change in files):
-        state = State.PRISTINE
-    elif any(change.missing for change in files):
-        state = State.PARTIAL
-        traces = [_what_is_there(change) for change in files]
-    else:
-        state = State.PATCHED
-    return Plan(checkout, state, edits.EDIT_SET, tuple(files), tuple(traces))
-
-
-def apply(checkout: Checkout, *, on_wait: Callable[[str], None] | None = None) -> PatchedCheckout:
+def apply(
+    checkout: Checkout, *, force: bool = False, on_wait: Callable[[str], None] | None = None
+) -> PatchedCheckout:
     """Patch the tree in place; a tree that is patched already is left alone (`changed` is empty).
 
-    `on_wait` gets a sentence when another process works on the tree and this one waits. Raises
-    `UnsupportedInputError` for a tree that is partly patched or changed by hand in the places of the edits,
-    `MissingRequirementError` when the tree cannot be written to. Either way nothing is changed.
+    A tree with an earlier edit set gets this one instead. `force` replaces what was written by hand in the
+    places of the edits. `on_wait` gets a sentence when another process works on the tree and this one waits.
+    Raises `UnsupportedInputError` for a tree that is partly patched or changed by hand in the places of the
+    edits, `MissingRequirementError` when the tree cannot be written to. Either way nothing is changed.
     """
     with _writable(checkout, on_wait):
-        current = plan(checkout)
-        if current.state is State.PATCHED:
-            return PatchedCheckout(checkout, current.edit_set, ())
-        if current.state is not State.PRISTINE:
-            raise refusal(current)
-        changes = [
-            journal.Replacement(change.path, change.pristine, change.patched) for change in current.files
-        ]
-        journal.replace(checkout.root, changes)
-        return PatchedCheckout(checkout, current.edit_set, tuple(item.path for item in changes))
+        current = _plan(checkout, force=force)
+        changed = _replace(checkout, [(change.path, change.data, change.patched) for change in current.files])
+        older = current.edit_set if current.state is State.OLDER else None
+        return PatchedCheckout(checkout, edits.EDIT_SET, changed, older, current.by_configuration)
 
 
-def revert(checkout: Checkout, *, on_wait: Callable[[str], None] | None = None) -> tuple[str, ...]:
+def revert(
+    checkout: Checkout, *, force: bool = False, on_wait: Callable[[str], None] | None = None
+) -> tuple[str, ...]:
     """Take the edits out again, so that the files are byte for byte what they were; return the files written.
 
-    A pristine tree is left alone. Raises as `apply` does.
+    A pristine tree is left alone. `force` and the errors are those of `apply`.
     """
     with _writable(checkout, on_wait):
-        current = plan(checkout)
-        if current.state is State.PRISTINE:
-            return ()
-        if current.state is not State.PATCHED:
-            raise refusal(current)
-        changes = [
-            journal.Replacement(change.path, change.patched, change.pristine)
-            for change in reversed(current.files)
-        ]
-        journal.replace(checkout.root, changes)
-        return tuple(item.path for item in changes)
+        current = _plan(checkout, force=force)
+        return _replace(
+            checkout, [(change.path, change.data, change.pristine) for change in reversed(current.files)]
+        )
+
+
+def _plan(checkout: Checkout, *, force: bool) -> Plan:
+    if force:
+        return forced_plan(checkout)
+    current = plan(checkout)
+    if current.state not in {State.PRISTINE, State.PATCHED, State.OLDER}:
+        raise refusal(current)
+    return current
+
+
+def _replace(checkout: Checkout, changes: list[tuple[str, bytes, bytes]]) -> tuple[str, ...]:
+    """Write the files that change, in this order; return their names."""
+    wanted = [journal.Replacement(*change) for change in changes if change[1] != change[2]]
+    if wanted:
+        journal.replace(checkout.root, wanted)
+    return tuple(item.path for item in wanted)
 
 
 def recover(root: Path, *, on_wait: Callable[[str], None] | None = None) -> str | None:
@@ -192,6 +129,7 @@ def copy_and_patch(
     output: Path,
     *,
     with_git: bool = True,
+    force: bool = False,
     check: Callable[[Path], object] | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> PatchedCheckout:
@@ -215,7 +153,7 @@ def copy_and_patch(
             with journal.locked(checkout.root, on_wait=on_wait, shared=True):
                 _copy(checkout.root, partial, with_git=with_git)
             recover(partial)
-            patched = apply(open_checkout(partial))
+            patched = apply(open_checkout(partial), force=force)
             if check is not None:
                 check(partial)
             if os.path.lexists(target):
@@ -223,115 +161,7 @@ def copy_and_patch(
             partial.rename(target)
     except OSError as error:
         raise journal.explain(error, target.parent, instead="choose another --output") from error
-    return PatchedCheckout(open_checkout(target), patched.edit_set, patched.changed)
-
-
-def refusal(current: Plan) -> UnsupportedInputError:
-    """Say why a tree in the state of `current` is not touched."""
-    root = current.checkout.root
-    sentences = {
-        State.PARTIAL: (
-            f"{root} is patched in part: some of the edits are there, others are missing",
-            "restore these files (git checkout), then run `filcross patch-nixpkgs` again",
-        ),
-        State.EDITED: (
-            f"{root} has been edited by hand in the places that filcross edits",
-            "take these lines back, or restore the files (git checkout), then run the command again",
-        ),
-        State.OTHER: (
-            f"{root} carries another Fil-C patch (its platform is called gnufilc0)",
-            "use a tree without that patch; the two do not go together",
-        ),
-    }
-    message, hint = sentences[current.state]
-    return UnsupportedInputError(message, hint=hint, details=current.traces)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise MissingRequirementError(
-            f"{file} cannot be read: {error.strerror}", hint="check its permissions"
-        ) from error
-
-
-def _plan_file(role: str, path: str, data: bytes, *, check: bool = True) -> FileChange:
-    """Find the edits of one file in `data`, whether or not they are there already."""
-    present, missing = [], []
-    pristine = patched = data
-    insertions = _locate_all(role, path, data)
-    for insertion in sorted(insertions, key=lambda one: one.offset, reverse=True):
-        at = insertion.offset
-        text = insertion.present(data)
-        if text is None:
-            missing.append(insertion.edit)
-            patched = patched[:at] + insertion.texts[0] + patched[at:]
-        else:
-            present.append(insertion.edit)
-            pristine = pristine[: at - len(text)] + pristine[at:]
-    change = FileChange(path, pristine, patched, tuple(reversed(present)), tuple(reversed(missing)))
-    if check:
-        _check_reversible(role, change)
-    return change
-
-
-def _check_reversible(role: str, change: FileChange) -> None:
-    """Refuse a file in which the edits could be made, but not be recognised and taken out again."""
-    again = _plan_file(role, change.path, change.patched, check=False)
-    if again.missing or again.pristine != change.pristine:
-        raise UnsupportedInputError(
-            f"{change.path} has a shape that filcross does not know; nothing was written",
-            hint=_REPORT,
-            details=(
-                f"looked for: the places of {', '.join(change.missing)}, in a form that can be undone",
-                "found: the places, but the edited file would not be recognised as edited",
-            ),
-        )
-
-
-def _locate_all(role: str, path: str, data: bytes) -> list[edits.Insertion]:
-    try:
-        source = syntax.parse(data)
-        wanted = [edit for edit in edits.load() if edit.file == role]
-        return [found for edit in wanted if (found := edits.locate(edit, source)) is not None]
-    except edits.AnchorError as error:
-        foreign = _OTHER_PATCH.search(data.decode("utf-8", "replace"))
-        raise UnsupportedInputError(
-            f"{path} has a shape that filcross does not know; nothing was written",
-            hint="use a tree without that patch; the two do not go together" if foreign else _REPORT,
-            details=(
-                f"looked for: {error.looked_for}",
-                f"found: {error.found}",
-                *(["the file mentions gnufilc0: the tree carries another Fil-C patch"] if foreign else []),
-            ),
-        ) from error
-    except syntax.NixSyntaxError as error:
-        raise UnsupportedInputError(
-            f"{path} is not valid Nix code near line {error.line}; nothing was written",
-            hint=f"`nix-instantiate --parse` says what is wrong; if it accepts the file, {_REPORT}",
-        ) from error
-    except edits.LineEndingError as error:
-        raise UnsupportedInputError(
-            f"{path} mixes LF and CRLF line endings; nothing was written",
-            hint="give the file one kind of line ending (git config core.autocrlf), then run again",
-        ) from error
-
-
-def _traces(pristine: bytes) -> list[tuple[int, str]]:
-    """Return the lines of code (number, text) that mention Fil-C although no edit accounts for them."""
-    if _TRACE.search(pristine) is None:
-        return []
-    with contextlib.suppress(syntax.NixSyntaxError):
-        code = syntax.without_comments(syntax.parse(pristine)).split(b"\n")
-        lines = [(number, line) for number, line in enumerate(code, 1) if _TRACE.search(line)]
-        return [(number, line.strip().decode("utf-8", "replace")) for number, line in lines[:_MAX_TRACES]]
-    return [(1, "text of an edit inside other code")]
-
-
-def _what_is_there(change: FileChange) -> str:
-    present = ", ".join(change.present) or "none"
-    return f"{change.path}: edits there: {present}; missing: {', '.join(change.missing) or 'none'}"
+    return replace(patched, checkout=open_checkout(target))
 
 
 @contextlib.contextmanager

@@ -152,3 +152,47 @@ def without_comments(source: Source) -> bytes:
                 if blanked[offset] not in b"\r\n":
                     blanked[offset] = 0x20
     return bytes(blanked)
+
+
+def is_bound(source: Source, node: Node, name: bytes) -> bool:
+    """Tell whether `name` means something at `node`: an argument, a local name, or perhaps a `with`."""
+    current = node
+    while (parent := current.parent) is not None:
+        in_body = parent.child_by_field_name("body") == current
+        if (
+            (parent.type == "function_expression" and in_body and name in _arguments(source, parent))
+            or (
+                parent.type in {"let_expression", "rec_attrset_expression"}
+                and name in _local_names(source, parent)
+            )
+            or (parent.type == "with_expression" and in_body)
+        ):
+            return True
+        current = parent
+    return False
+
+
+def _arguments(source: Source, function: Node) -> set[bytes]:
+    names = set()
+    for child in function.named_children:
+        if child.type == "identifier":
+            names.add(source.text(child))
+        elif child.type == "formals":
+            formals = (
+                one.child_by_field_name("name") for one in child.named_children if one.type == "formal"
+            )
+            names |= {source.text(one) for one in formals if one is not None}
+    return names
+
+
+def _local_names(source: Source, node: Node) -> set[bytes]:
+    names = set()
+    for group in (child for child in node.named_children if child.type == "binding_set"):
+        for child in group.named_children:
+            if child.type == "binding":
+                path = child.child_by_field_name("attrpath")
+                names |= {source.text(part) for part in (path.named_children[:1] if path is not None else [])}
+            elif child.type in {"inherit", "inherit_from"}:
+                attributes = child.child_by_field_name("attrs")
+                names |= {source.text(one) for one in (attributes.named_children if attributes else [])}
+    return names

@@ -87,7 +87,7 @@ def test_patch_and_revert_leave_every_byte_and_mode(tree: Path) -> None:
 def test_every_edit_of_the_set_is_made(tree: Path) -> None:
     found = patch.plan(open_checkout(tree))
     made = [edit for change in found.files for edit in change.missing]
-    assert sorted(made) == sorted(edit.id for edit in edits.load())
+    assert sorted(made) == sorted({edit.id for edit in edits.load()})
 
 
 def test_revert_keeps_what_the_user_changed_elsewhere(hand: Path) -> None:
@@ -148,7 +148,7 @@ def test_bytes_that_are_not_utf8_are_kept(hand: Path) -> None:
 def test_a_set_on_one_line_and_comments_before_the_first_attribute(hand: Path) -> None:
     (hand / "lib/systems/examples.nix").write_bytes(b'{ lib }: { musl64 = { config = "x"; }; }')
     (hand / "lib/systems/inspect.nix").write_bytes(
-        b"{ patterns = {\n  # about musl\n  isMusl = { abi = 1; };\n}; }\n"
+        b"{ abis }: { patterns = {\n  # about musl\n  isMusl = { abi = 1; };\n}; }\n"
     )
     before = contents(hand)
     checkout = open_checkout(hand)
@@ -166,11 +166,14 @@ ANCHORS = [
     ("parse", b"    musl         = {};\n", b"", "the attribute `abis`, a set with `musl`"),
     ("inspect", b"    isMusl  ", b"    isMuslLibc  ", "`isMusl`"),
     ("default", b"      libc =", b"      libC =", "the attribute `final.libc`"),
-    ("default", b"else if final.isMusl ", b"else if final.isMuslLibc ", "if final.isMusl then"),
+    ("default", b"useAndroidPrebuilt ->", b"useAndroid ->", "one `assert … .useAndroidPrebuilt -> …`"),
+    ("default", b"final = {", b"self = {", "the attribute `final.libc`"),
     ("default", b"isGnu || isMusl ", b"isGnu || isMuslLibc ", "`isMusl` once in"),
     ("default", b"isGnu || isMusl ", b"isGnu && isMusl ", "in a chain of `||`"),
-    ("examples", b"musl64 =", b"musl_64 =", "the attribute `musl64`"),
+    ("examples", b"musl64 =", b"musl_64 =", "a set with `musl64`, as the value of the file"),
     ("cross", b"cc = if", b"compiler = if", "the attribute `cc`"),
+    ("cross", b"localSystem, crossSystem,", b"localSystem, hostSystem,", "`crossSystem` in scope"),
+    ("inspect", b"let abis =", b"let abi =", "`abis` in scope"),
     ("cross", b'[ "musl" "wasilibc"', b'[ "wasilibc"', 'one list with "musl"'),
     ("cross", b"builtins.elem p.libc", b"builtins.elem p.name", 'one list with "musl"'),
 ]

@@ -30,6 +30,7 @@ let
       isMusl
       ;
     isGnu = platform.isGnu or false;
+    staticLibrary = platform.extensions.staticLibrary or null;
     sharedLibrary = platform.extensions.sharedLibrary or null;
   };
   describeWithFilC = platform: describe platform // { inherit (platform) isFilC; };
@@ -93,6 +94,24 @@ in
       "x86_64-unknown-none-filc"
     ]
   ];
+  # Whether programs of the platform run on the machine that builds them (null: the tree does not ask yet).
+  canExecute =
+    let
+      local = elaborate { system = "x86_64-linux"; };
+    in
+    if local ? canExecute then local.canExecute (elaborate { config = triple; }) else null;
+
+  # A platform that names the libc but not the ABI must not pass for one of either kind.
+  givenByHand =
+    (builtins.tryEval (
+      builtins.seq
+        (elaborate {
+          system = "x86_64-linux";
+          libc = "filc";
+        }).config
+        true
+    )).success;
+
   sentences = map ({ message, ... }: message) platforms.parse.abis.filc.assertions;
   crossIsFunction = builtins.isFunction (import (path cross));
 }

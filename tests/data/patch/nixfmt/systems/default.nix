@@ -27,5 +27,7 @@
           && !isStatic;
       };
     in
+    assert final.useAndroidPrebuilt -> final.isAndroid;
+    assert lib.all (one: one.assertion final) (final.parsed.abi.assertions or [ ]);
     final;
 }

@@ -14,5 +14,7 @@ rec {
          || isDarwin
         ) && !isStatic;
     } // args;
-  in final;
+  in assert final.useAndroidPrebuilt -> final.isAndroid;
+     assert lib.all (one: one.assertion final) (final.parsed.abi.assertions or []);
+    final;
 }

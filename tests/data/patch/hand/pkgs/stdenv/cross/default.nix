@@ -1,5 +1,5 @@
 { lib
-, localSystem, crossSystem, config, overlays, stages ? []
+, localSystem, crossSystem, config, overlays, stages ? [ (_: {}) ]
 }:
 
 lib.init stages ++ [

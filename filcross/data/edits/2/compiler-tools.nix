@@ -1,0 +1,1 @@
+if hostPlatform.isFilC or false then only buildPackages.filcc else null

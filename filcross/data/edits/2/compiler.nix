@@ -1,0 +1,1 @@
+if crossSystem.isFilC or false then buildPackages.filcc else null

@@ -1,0 +1,3 @@
+{
+  isFilC = { abi = abis.filc; };
+}

@@ -1,0 +1,1 @@
+if final.isFilC then "filc" else null

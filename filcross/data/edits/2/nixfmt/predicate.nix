@@ -1,0 +1,5 @@
+{
+  isFilC = {
+    abi = abis.filc;
+  };
+}
