@@ -348,6 +348,7 @@ def as_nobody(root: Path, action: Callable[[], object]) -> tuple[int, str]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:  # forked, because the other user may not be able to read the folder of the packages
+        os.setgroups([])
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
         try:
