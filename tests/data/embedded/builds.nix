@@ -44,6 +44,11 @@ rec {
     '';
   };
 
+  # A library that stands by, and is not linked
+  unneeded = pkgs.runCommand "unneeded" { } ''
+    mkdir -p $out/lib
+    touch $out/lib/libunneeded.so
+  '';
   # A library with two outputs…
   library = pkgs.stdenv.mkDerivation {
     pname = "answer";
@@ -83,7 +88,7 @@ rec {
       END
       # With a response file, as long links have
       printf '%s\n' '-lanswer' '-DUNUSED="a b"' > arguments
-      gcc main.c -o program -L${pkgs.lzo}/lib @arguments
+      gcc main.c -o program -L${unneeded}/lib @arguments
     '';
     installPhase = ''
       mkdir -p $out/bin $out/share
@@ -99,7 +104,7 @@ rec {
       head -n 1 $out/bin/script > $out/shebang
       (cd ${library.dev}; find . -type f | sort) > $out/dev
       (cd ${library}; find . -type f | sort) > $out/out
-      echo "${library} ${pkgs.lzo}" > $out/paths
+      echo "${library} ${unneeded}" > $out/paths
     '';
   };
 
