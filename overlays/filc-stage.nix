@@ -9,6 +9,7 @@ let
   ifAsked = name: value: lib.optionalAttrs (prev ? ${name}) { ${name} = value; };
 
   libc = final.buildPackages.filc-libc;
+  otherSets = import ./other-sets.nix { inherit prev lib; };
   answers = import ./libc {
     inherit
       parameters
@@ -19,7 +20,8 @@ let
       ;
   };
 in
-{
+otherSets
+// {
   filc-libc = libc;
 
   # "The compiler for what these packages would make" is Fil-C, too. Left alone, the tree answers with a clang that is
