@@ -8,11 +8,12 @@ only the plain form `pizlonated_NAME`; later ones also the fast entries, thunks 
 from __future__ import annotations
 
 import re
+import struct
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filcross import resources
 
@@ -87,19 +88,26 @@ def is_ordinary_soname(name: str) -> bool:
     return ORDINARY_SONAMES.match(name.rsplit("/", 1)[-1]) is not None
 
 
+class NotePlace(NamedTuple):
+    """One pair in a note: where it is (as in `image.Note`), the distance to the code, the code's size."""
+
+    section: int
+    place: int
+    distance: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatorNote:
     """What the notes of the simulator in one file say.
 
     `origins` counts the notes by what each object was made from (there is one note for each object linked
-    in), `raw` names those that the assembler made past the driver. `code_bytes` and `code_sections` are sums
-    over the notes, `None` unless every note gives its own.
+    in), `raw` names those that the assembler made past the driver. `places` say where the objects' code is.
     """
 
     origins: Counter[str]
     raw: tuple[str, ...]
-    code_bytes: int | None
-    code_sections: int | None
+    places: tuple[NotePlace, ...]
 
     @property
     def objects(self) -> int:
@@ -108,40 +116,36 @@ class SimulatorNote:
 
 
 _NOTE_TEXT = re.compile(r"simulator(?: (?P<origin>.*?))?(?P<fields>(?: [a-z]+=[0-9]{1,18})*)\Z", re.DOTALL)
+_PAIR = struct.Struct("<qQ")
 
 
 def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
     """Return what the simulator's notes among `notes` say, `None` without one.
 
-    A note's text is `simulator ORIGIN text=BYTES sections=COUNT`, the numbers being those of the object's
-    executable sections.
+    A note's text is `simulator ORIGIN text=BYTES sections=COUNT …`, ended by a NUL, padded to a multiple of
+    four. Then comes a pair of numbers for each executable section of the object: the distance from the pair
+    to the section's first byte, which the linker fills in, and the section's size.
     """
     origins: Counter[str] = Counter()
     raw: list[str] = []
-    sums = {"text": 0, "sections": 0}
-    complete = {"text", "sections"}
+    places: list[NotePlace] = []
     for note in notes:
         if note.owner != SIMULATOR_OWNER or note.type != SIMULATOR_TYPE:
             continue
-        match = _NOTE_TEXT.match(note.descriptor.rstrip(b"\0").decode("utf-8", "replace"))
+        text, _, rest = note.descriptor.partition(b"\0")
+        match = _NOTE_TEXT.match(text.decode("utf-8", "replace"))
         if match is None:
             continue
         origin = match["origin"] or ""
         origins[origin.removesuffix(_RAW)] += 1
         if origin.endswith(_RAW):
             raw.append(origin)
-        fields = dict(word.split("=", 1) for word in match["fields"].split())
-        complete &= fields.keys()
-        for name in complete:
-            sums[name] += int(fields[name])
-    if not origins:
-        return None
-    return SimulatorNote(
-        origins,
-        tuple(raw),
-        sums["text"] if "text" in complete else None,
-        sums["sections"] if "sections" in complete else None,
-    )
+        start = len(text) + 1 + -(len(text) + 1) % 4
+        if rest and (len(note.descriptor) - start) % _PAIR.size == 0:
+            for number, (distance, size) in enumerate(_PAIR.iter_unpack(note.descriptor[start:])):
+                place = note.place + start + number * _PAIR.size
+                places.append(NotePlace(note.section, place, distance, size))
+    return SimulatorNote(origins, tuple(raw), tuple(places)) if origins else None
 
 
 @dataclass(frozen=True, slots=True)

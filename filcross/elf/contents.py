@@ -7,17 +7,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi
+from filcross.elf import abi, codemap
 from filcross.elf import image as elf
+from filcross.elf.layout import layout_findings
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from filcross.elf.policy import Known, Policy
 
 _CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
-_NO_PROGRAM_CODE = (".plt", ".iplt", ".init", ".fini")
+_GETTER = b"pizlonated_"
+_OBJECTS = (b"pizlonatedFO_", b"pizlonatedGP_", b"pizlonatedGS_", b"pizlonatedDO_")
+_FUNCTION_OBJECT = 40
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Content:
     imports: tuple[tuple[bytes, bool], ...] = ()
     counts: tuple[int, int] = (0, 0)
     main_size: int | None = None
+    complete: bool = True
 
     @property
     def role(self) -> str | None:
@@ -69,8 +73,12 @@ class _Names:
     ordinary_local: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
     ordinary_data: dict[bytes, None] = field(default_factory=dict)
     files: Counter[bytes] = field(default_factory=Counter)
-    functions: int = 0
+    areas: list[codemap.Area] = field(default_factory=list)
+    getters: set[bytes] = field(default_factory=set)
+    objects: set[bytes] = field(default_factory=set)
+    misshapen: dict[bytes, None] = field(default_factory=dict)
     main_size: int | None = None
+    starts: bool = False
     total: int = 0
     static_table: bool = False
 
@@ -100,7 +108,7 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
     if content.known:
         _judge_known(content)
     elif names.filc_defined or names.filc_imported or note is not None:
-        _judge_filc(content, image, names, note, policy.producers if policy.runtimes else None)
+        _judge_filc(content, image, names, note, policy)
         _judge_toolchain(content, policy)
     else:
         _judge_ordinary(content, image, names)
@@ -152,27 +160,48 @@ def _judge_filc(
     image: elf.Image,
     names: _Names,
     note: abi.SimulatorNote | None,
-    producers: frozenset[str] | None,
+    policy: Policy,
 ) -> None:
     """Judge a file with Fil-C names or the simulator's note: filc, mixed, or not shown."""
     found = content.findings
-    _ordinary_findings(content, names)
-    full = names.static_table
+    if image.type != elf.ET_REL and content.bits == 64:  # noqa: PLR2004
+        found.extend(layout_findings(image))
+    compilers = tuple(text for text in _compilers(image) if text not in policy.producers)
+    if compilers and policy.runtimes:
+        found.append(Finding("FILC-E307", "holds objects of another compiler", compilers))
     if note is not None:
-        content.confidence = "note and full symbol table" if full else "note, dynamic symbols and code sizes"
-        _note_findings(content, image, names, note, producers)
-    elif names.checks:
-        content.confidence = "instrumentation and " + ("full symbol table" if full else "dynamic symbols")
-        if names.ordinary_local:
-            found.append(
-                Finding(
-                    "FILC-N314",
-                    f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
-                    "the compiler made them or an ordinary object",
-                    _texts({name: None for name, _ in names.ordinary_local}),
-                )
-            )
+        _judge_noted(content, image, names, note, policy)
     else:
+        _judge_real(content, image, names, policy)
+    _kind_findings(content)
+    if image.filters:
+        found.append(Finding("FILC-N210", "the file asks for filter or audit libraries", image.filters))
+    content.verdict = decide(FILC, found)
+
+
+def _judge_noted(
+    content: Content, image: elf.Image, names: _Names, note: abi.SimulatorNote, policy: Policy
+) -> None:
+    """Judge a file of the simulator by its notes: all its code must be where they say."""
+    found = content.findings
+    code = "FILC-E308" if policy.runtimes else "FILC-N406"  # start-up code is the toolchain's to know
+    problems = [*_code_findings(image, codemap.note_areas(image, note), policy, code)]
+    content.confidence = "notes and " + ("full symbol table" if names.static_table else "dynamic symbols")
+    content.complete = content.kind != "static" or (names.starts and not problems)
+    if note.raw:
+        found.append(Finding("FILC-E315", "holds code that was assembled past the compiler", note.raw))
+    if content.kind != "static" or not content.complete:
+        _ordinary_findings(content, names)
+        _local_findings(content, names, note)
+    found.extend(problems)
+
+
+def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Policy) -> None:
+    """Judge a file of a real toolchain by what its compiler leaves in it."""
+    found = content.findings
+    _ordinary_findings(content, names)
+    content.complete = content.kind != "static"
+    if not names.checks:
         content.confidence = "names only"
         found.append(
             Finding(
@@ -181,22 +210,34 @@ def _judge_filc(
                 "no runtime check is imported",
             )
         )
+        return
+    tables = "full symbol table" if names.static_table else "dynamic symbols"
+    content.confidence = f"instrumentation and {tables}"
+    found.extend(_shape_findings(image, names, policy))
+    if names.ordinary_local:
+        found.append(
+            Finding(
+                "FILC-N314",
+                f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
+                "the compiler made them or an ordinary object",
+                _texts({name: None for name, _ in names.ordinary_local}),
+            )
+        )
+    elif not names.ordinary_code:
+        found.extend(_code_findings(image, names.areas, policy, "FILC-N321"))
+
+
+def _kind_findings(content: Content) -> None:
+    found = content.findings
     if content.kind not in ("executable", "library", "object", "static"):
         found.append(Finding("FILC-N316", "neither a program nor a library nor an object file"))
-    if content.kind == "static":
+    if not content.complete:
         found.append(
             Finding("FILC-N405", "a static file: the runtime's ordinary code cannot be told from other code")
         )
     if content.machine != elf.EM_X86_64 or content.bits != 64:  # noqa: PLR2004
-        found.append(
-            Finding(
-                "FILC-N404",
-                f"the file is for {machine_name(image.machine, image.bits)}; only x86-64 is judged",
-            )
-        )
-    if image.filters:
-        found.append(Finding("FILC-N210", "the file asks for filter or audit libraries", image.filters))
-    content.verdict = decide(FILC, found)
+        name = machine_name(content.machine, content.bits)
+        found.append(Finding("FILC-N404", f"the file is for {name}; only x86-64 is judged"))
 
 
 def _judge_toolchain(content: Content, policy: Policy) -> None:
@@ -227,17 +268,9 @@ def _ordinary_findings(content: Content, names: _Names) -> None:
         )
 
 
-def _note_findings(
-    content: Content,
-    image: elf.Image,
-    names: _Names,
-    note: abi.SimulatorNote,
-    producers: frozenset[str] | None,
-) -> None:
-    """Look for what an object without the note leaves in a file with it."""
+def _local_findings(content: Content, names: _Names, note: abi.SimulatorNote) -> None:
+    """Look for what an object without the note leaves in the symbol table of a file with it."""
     found = content.findings
-    if note.raw:
-        found.append(Finding("FILC-E315", "holds code that was assembled past the compiler", note.raw))
     accounted = {os.fsencode(origin): count for origin, count in note.origins.items()}
     prefix = abi.PREFIX + b"_"  # a simulator may prefix local symbols too, those of files among them
     accounted |= {prefix + origin: count for origin, count in accounted.items()}
@@ -254,36 +287,45 @@ def _note_findings(
     }
     if local:
         found.append(Finding("FILC-E312", f"local symbols of ordinary objects ({len(local)})", _texts(local)))
-    compilers = tuple(text for text in _compilers(image) if text not in (producers or ()))
-    if compilers and producers is not None:
-        found.append(Finding("FILC-E307", "holds objects of another compiler", compilers))
-    if image.type != elf.ET_REL:
-        found.extend(_code_findings(image, names, note))
 
 
-def _code_findings(image: elf.Image, names: _Names, note: abi.SimulatorNote) -> Iterator[Finding]:
-    """Compare the file's code with what the notes of its objects account for.
+def _shape_findings(image: elf.Image, names: _Names, policy: Policy) -> Iterator[Finding]:
+    """Look for the marks that the real compiler leaves and renaming symbols does not.
 
-    Between two sections the linker pads to the alignment. How many sections there were is in the notes; where
-    it is not, an object had one or, compiled with -ffunction-sections, as many as functions.
+    Since 0.679 each getter comes with a function object or the objects of a variable; before, and where no
+    such name is left, the compiler's name in `.comment` must be the one that the toolchain's own files have.
     """
-    sections = [
-        section
-        for section in image.code_sections
-        if not any(section.name == name or section.name.startswith(f"{name}.") for name in _NO_PROGRAM_CODE)
-    ]
-    actual = sum(section.size for section in sections)
-    if not image.sections or note.code_bytes is None:
-        yield Finding("FILC-N406", "nothing shows that all code of the file is the simulator's")
-        return
-    gap = max((section.alignment for section in sections), default=1) - 1
-    gaps = note.objects if note.code_sections is None else note.code_sections
-    excess = actual - note.code_bytes
-    if excess <= gaps * gap:
-        return
-    text = f"holds {actual} bytes of code, the notes of its objects account for {note.code_bytes}"
-    perhaps = note.code_sections is None and (not names.functions or excess <= names.functions * gap)
-    yield Finding("FILC-N406" if perhaps else "FILC-E308", text)
+    if names.objects:
+        alone = {_GETTER + name: None for name in names.getters - names.objects}
+        if alone or names.misshapen:
+            yield Finding(
+                "FILC-N402",
+                "functions with Fil-C's names, but without its function objects: so is renamed ordinary code",
+                _texts(alone | names.misshapen),
+            )
+    elif not any(text in policy.producers for text in _compilers(image)):
+        yield Finding(
+            "FILC-N402",
+            "the names are Fil-C's, but neither function objects nor the compiler's name show its compiler",
+        )
+
+
+def _code_findings(
+    image: elf.Image, areas: Iterable[codemap.Area], policy: Policy, code: str
+) -> Iterator[Finding]:
+    """Say which of the file's code nothing accounts for."""
+    startup = tuple(pattern for runtime in policy.runtimes for pattern in runtime.startup)
+    left = codemap.unaccounted(image, areas, startup)
+    if left:
+        yield Finding(
+            code,
+            f"holds {sum(area.size for area in left)} bytes of code that nothing accounts for",
+            tuple(
+                f"{area.size} bytes at {area.start:#x}"
+                + (f" of {image.sections[area.section].name}" if area.section >= 0 else "")
+                for area in left[:MAX_EVIDENCE]
+            ),
+        )
 
 
 def _compilers(image: elf.Image) -> tuple[str, ...]:
@@ -314,11 +356,12 @@ def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dyna
     linked = dynamic or image.type == elf.ET_REL
     file = b""
     for symbol in table.symbols():
-        if symbol.type == elf.STT_SECTION:
+        local = symbol.bind == elf.STB_LOCAL and not dynamic
+        if symbol.type == elf.STT_SECTION and local:
             continue
         names.total += 1
         name = symbol.name if dynamic else symbol.name.split(b"@", 1)[0]
-        if symbol.type == elf.STT_FILE:
+        if symbol.type == elf.STT_FILE and local:
             file = symbol.name
             if name not in abi.baseline().files:
                 names.files[file] += 1
@@ -337,7 +380,7 @@ def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, l
     if abi.is_filc_name(name):
         names.filc_imported += 1
     elif name.startswith(abi.CHECK_PREFIX):
-        if linked and name != abi.START_PROGRAM:
+        if linked and name != abi.START_PROGRAM and not weak:
             names.checks.append(name)
     elif not abi.baseline().allows(name, defined=False, kind=kind, code=False):
         names.ordinary_imports[name] = None
@@ -349,13 +392,14 @@ def _sort_definition(
     visible = symbol.bind != elf.STB_LOCAL and symbol.visibility in (elf.STV_DEFAULT, elf.STV_PROTECTED)
     if linked and visible:
         names.exports.append(name)
-    names.functions += not linked and symbol.type in _CODE_TYPES
     if abi.is_filc_name(name):
         names.filc_defined += 1
+        _note_shape(image, symbol, name, names)
         return
     if symbol.section == elf.SHN_ABS and not symbol.value:
         return  # a version node: a name without contents
     code = symbol.type in _CODE_TYPES or (symbol.type == elf.STT_NOTYPE and _in_code(image, symbol.section))
+    names.starts = names.starts or (name == abi.START_PROGRAM and code)
     if name == b"main" and code:
         names.main_size = symbol.size
     if abi.baseline().allows(name, defined=True, kind=image.kind, code=code):
@@ -364,6 +408,20 @@ def _sort_definition(
         names.ordinary_local[name, file] = None
     else:
         (names.ordinary_code if code else names.ordinary_data)[name] = None
+
+
+def _note_shape(image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names) -> None:
+    """Remember where a Fil-C function is, and which getters and objects there are."""
+    if symbol.type in _CODE_TYPES:
+        section = symbol.section if image.type == elf.ET_REL else -1
+        names.areas.append(codemap.Area(section, symbol.value, symbol.size))
+        if name.startswith(_GETTER):
+            names.getters.add(name.removeprefix(_GETTER))
+    for prefix in _OBJECTS:
+        if name.startswith(prefix):
+            names.objects.add(name.removeprefix(prefix))
+            if prefix == _OBJECTS[0] and (symbol.size != _FUNCTION_OBJECT or _in_code(image, symbol.section)):
+                names.misshapen[name] = None
 
 
 def _in_code(image: elf.Image, index: int) -> bool:

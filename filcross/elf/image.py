@@ -34,11 +34,19 @@ STT_COMMON, STT_TLS, STT_GNU_IFUNC = 5, 6, 10
 STV_DEFAULT, STV_INTERNAL, STV_HIDDEN, STV_PROTECTED = 0, 1, 2, 3
 PN_XNUM = 0xFFFF
 
+PF_W, PT_GNU_STACK = 2, 0x6474E551
+DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_INIT, DT_FINI, DT_REL, DT_RELSZ = 2, 7, 8, 12, 13, 17, 18
+DT_PLTREL, DT_TEXTREL, DT_JMPREL, DT_INIT_ARRAY, DT_FINI_ARRAY = 20, 22, 23, 25, 26
+DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_FLAGS, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ = 27, 28, 30, 32, 33
+DT_RELRSZ, DT_RELR = 35, 36
+DF_TEXTREL = 4
+SHT_RELA, SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY = 4, 14, 15, 16
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 0, 1, 4, 5, 6, 10, 11
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH, DT_FLAGS_1 = 14, 15, 29, 0x6FFFFEF5, 0x6FFFFFFB
 DT_AUXILIARY, DT_FILTER, DT_AUDIT, DT_DEPAUDIT = 0x7FFFFFFD, 0x7FFFFFFF, 0x6FFFFEFC, 0x6FFFFEFB
 DF_1_NODEFLIB, DF_1_PIE = 0x800, 0x08000000
 
+R_64, R_PC32, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_PC64, R_IRELATIVE = 1, 2, 6, 7, 8, 24, 37  # x86-64
 NT_GNU_BUILD_ID = 3
 NT_FDO_DLOPEN = 0x407C0C0A  # https://systemd.io/ELF_DLOPEN_METADATA/
 
@@ -99,11 +107,26 @@ class Symbol(NamedTuple):
 
 
 class Note(NamedTuple):
-    """One ELF note: owner (without its NUL), type number and descriptor."""
+    """One ELF note: owner (without its NUL), type number and descriptor.
+
+    `section` and `place` say where the descriptor is: in a linked file -1 and its address, in an object file
+    the section's index and the offset in it.
+    """
 
     owner: bytes
     type: int
     descriptor: bytes
+    section: int = -1
+    place: int = 0
+
+
+class Relocation(NamedTuple):
+    """One relocation: the place that it changes, its type, the symbol's index and the addend."""
+
+    offset: int
+    type: int
+    symbol: int
+    addend: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +193,7 @@ class Image:
     notes: tuple[Note, ...]
     producers: tuple[str, ...]
     fallback: bool
+    tags: dict[int, int]
     window: Window = field(repr=False, compare=False)
 
     @property
@@ -238,23 +262,80 @@ class Image:
         """Return the bytes of machine code in sections."""
         return sum(section.size for section in self.code_sections)
 
+    def file_offset(self, address: int) -> int | None:
+        """Return where in the file the byte at `address` of the loaded image is, `None` if nowhere."""
+        for segment in self.segments:
+            if segment.type == PT_LOAD and 0 <= address - segment.address < segment.file_size:
+                return address - segment.address + segment.offset
+        return None
+
+    def loaded(self, address: int, size: int) -> bytes:
+        """Return `size` bytes of the loaded image; raise `ImageError` where the file does not hold them."""
+        offset = self.file_offset(address)
+        if offset is None:
+            raise ImageError(f"address {address:#x} is in no loaded segment")
+        return self.window.read(offset, size)
+
+    def relocations(self) -> Iterator[Relocation]:
+        """Yield what the loader would relocate in a 64-bit file (tables with addends, and packed ones).
+
+        Packed relocations (DT_RELR) are given as relative ones without an addend. Raises `ImageError` for
+        tables outside the file.
+        """
+        tags = self.tags
+        order = "<" if self.little else ">"
+        for table, size_tag in ((DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)):
+            size = tags.get(size_tag, 0)
+            if table not in tags or not size:
+                continue
+            if size > _MAX_TABLE:
+                raise ImageError("relocations of more than 256 MiB")
+            raw = self.loaded(tags[table], size // 24 * 24)
+            for offset, info, addend in struct.iter_unpack(f"{order}QQq", raw):
+                yield Relocation(offset, info & 0xFFFFFFFF, info >> 32, addend)
+        if tags.get(DT_RELSZ) and DT_REL in tags:
+            raise ImageError("relocations without addends in a 64-bit file")
+        if tags.get(DT_RELRSZ) and DT_RELR in tags:
+            yield from self._packed_relocations(order)
+
+    def _packed_relocations(self, order: str) -> Iterator[Relocation]:
+        size = self.tags[DT_RELRSZ]
+        if size > _MAX_TABLE >> 6:
+            raise ImageError("packed relocations of more than 4 MiB")
+        place = 0
+        for (word,) in struct.iter_unpack(f"{order}Q", self.loaded(self.tags[DT_RELR], size // 8 * 8)):
+            if not word & 1:
+                yield Relocation(word, R_RELATIVE, 0, 0)
+                place = word + 8
+                continue
+            for bit in range(1, 64):
+                if word >> bit & 1:
+                    yield Relocation(place + (bit - 1) * 8, R_RELATIVE, 0, 0)
+            place += 63 * 8
+
+    def section_relocations(self, index: int) -> Iterator[Relocation]:
+        """Yield the relocations of section `index` of a 64-bit object file."""
+        order = "<" if self.little else ">"
+        for table in self.sections:
+            if table.type != SHT_RELA or table.info != index:
+                continue
+            raw = self.window.read(table.offset, min(table.size, _MAX_TABLE) // 24 * 24)
+            for offset, info, addend in struct.iter_unpack(f"{order}QQq", raw):
+                yield Relocation(offset, info & 0xFFFFFFFF, info >> 32, addend)
+
     def code_hash(self) -> str | None:
-        """Return a hash of the executable sections and the dynamic (or object's global) symbol names.
+        """Return a hash of what the file does: code, data, relocations, symbol names, where it starts.
 
         It survives what relocating a file changes (search paths, loader, stripping) and nothing else.
         `None` without section headers or without code.
         """
-        sections = self.code_sections
-        if not sections:
+        if not self.code_sections:
             return None
         digest = hashlib.sha256(f"{self.bits} {self.little} {self.machine} {self.type == ET_REL}\n".encode())
-        for section in sections:
-            digest.update(f"{section.name}\0{section.size}\n".encode("utf-8", "surrogateescape"))
-            position, end = section.offset, section.offset + section.size
-            while position < end:
-                chunk = self.window.read(position, min(1 << 20, end - position))
-                digest.update(chunk)
-                position += len(chunk)
+        for section in self.sections:
+            if section.flags & SHF_ALLOC and section.size and not _is_relocated(section, self.type):
+                digest.update(f"{section.name}\0{section.size}\n".encode("utf-8", "surrogateescape"))
+                self._digest_contents(section, digest)
         table = self.symbols if self.type == ET_REL else self.dynamic_symbols
         if table is not None:
             names = sorted(
@@ -263,7 +344,60 @@ class Image:
                 if symbol.bind != STB_LOCAL
             )
             digest.update(b"\n".join(names))
+        if self.bits == 64:  # noqa: PLR2004
+            digest.update("\n".join(sorted(self._relocation_texts())).encode("utf-8", "backslashreplace"))
+        starts = [self.entry, *(self.tags.get(tag, 0) for tag in _STARTS)]
+        digest.update(f"\n{starts}".encode())
         return digest.hexdigest()
+
+    def _digest_contents(self, section: Section, digest: hashlib._Hash) -> None:
+        if section.type == SHT_NOBITS:
+            return
+        position, end = section.offset, section.offset + section.size
+        while position < end:
+            chunk = self.window.read(position, min(1 << 20, end - position))
+            digest.update(chunk)
+            position += len(chunk)
+
+    def _relocation_texts(self) -> Iterator[str]:
+        """Yield a text for each relocation; symbols by name, since stripping renumbers them."""
+        if self.type != ET_REL:
+            names = (
+                [b"", *(symbol.name for symbol in self.dynamic_symbols.symbols())]
+                if self.dynamic_symbols
+                else []
+            )
+            for offset, kind, symbol, addend in self.relocations():
+                text = names[symbol] if symbol < len(names) else b"?"
+                yield f"{offset} {kind} {text!r} {addend}"
+            return
+        table = [Symbol(b"", 0, 0, 0, 0, 0, 0), *self.symbols.symbols()] if self.symbols else []
+        for index, section in enumerate(self.sections):
+            if not section.flags & SHF_ALLOC or section.type == SHT_NOTE or section.name == ".eh_frame":
+                continue
+            for offset, kind, symbol, addend in self.section_relocations(index):
+                what = table[symbol] if symbol < len(table) else Symbol(b"?", 0, 0, 0, 0, 0, 0)
+                name = f"{what.name!r}"
+                if what.bind == STB_LOCAL and what.section < len(self.sections):
+                    name, addend = self.sections[what.section].name, addend + what.value  # noqa: PLW2901
+                yield f"{section.name} {offset} {kind} {name} {addend}"
+
+
+_STARTS = (
+    *(DT_INIT, DT_FINI, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ),
+    *(DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_FINI_ARRAY, DT_FINI_ARRAYSZ),
+)
+_HASHED = frozenset({SHT_PROGBITS, SHT_NOBITS, SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY})
+_CHANGED = frozenset({".interp", ".got", ".got.plt", ".dynamic", ".comment"})
+
+
+def _is_relocated(section: Section, kind: int) -> bool:
+    """Return whether relocating or stripping a file may change the section (tables for the loader, notes)."""
+    if section.flags & SHF_EXECINSTR:
+        return False
+    if section.type not in _HASHED or section.name in _CHANGED:
+        return True
+    return kind == ET_REL and section.name == ".eh_frame"
 
 
 class Window:
@@ -400,6 +534,7 @@ class _Reader:
             notes=self.notes(segments, sections),
             producers=self.producers(sections),
             fallback=fallback,
+            tags=dynamic.single or {},
             window=self.window,
         )
 
@@ -477,19 +612,21 @@ class _Reader:
         return None
 
     def dynamic(self, segments: tuple[Segment, ...], sections: tuple[Section, ...]) -> _Dynamic:
-        segment = next((item for item in segments if item.type == PT_DYNAMIC), None)
-        if segment is None or not segment.file_size:
+        found = [item for item in segments if item.type == PT_DYNAMIC]
+        if not found or not (found[-1].memory_size or found[-1].file_size):
             return _Dynamic()
+        segment = found[-1]  # the loaders take the last one, by its address, and read to DT_NULL
         if any(item.type == SHT_NOBITS and item.name == ".dynamic" for item in sections):
             return _Dynamic()  # a split debug file: the table has no contents here
         if segment.file_size > _MAX_DYNAMIC:
             raise ImageError("a dynamic section of more than 1 MiB")
+        start, room = self.mapped(segment, segments)
         layout = self.layouts["dyn"]
-        size = segment.file_size // layout.size * layout.size
+        size = room // layout.size * layout.size
         needed: list[int] = []
         filters: list[int] = []
         single: dict[int, int] = {}
-        for tag, value in layout.iter_unpack(self.read(segment.offset, size)):
+        for tag, value in layout.iter_unpack(self.read(start, size)):
             if tag == DT_NULL:
                 break
             if tag == DT_NEEDED:
@@ -513,6 +650,14 @@ class _Reader:
             single=single,
             strings=strings,
         )
+
+    def mapped(self, dynamic: Segment, segments: tuple[Segment, ...]) -> tuple[int, int]:
+        """Return where in the file the dynamic section is, and how far its segment goes on from there."""
+        for segment in segments:
+            inside = dynamic.address - segment.address
+            if segment.type == PT_LOAD and 0 <= inside < segment.file_size:
+                return segment.offset + inside, min(segment.file_size - inside, _MAX_DYNAMIC)
+        raise ImageError("the dynamic section is in no loaded segment")
 
     def dynamic_strings(self, single: dict[int, int], segments: tuple[Segment, ...]) -> bytes:
         if DT_STRTAB not in single:
@@ -604,26 +749,33 @@ class _Reader:
 
     def notes(self, segments: tuple[Segment, ...], sections: tuple[Section, ...]) -> tuple[Note, ...]:
         areas = {
-            (item.offset, item.file_size, item.alignment)
+            (item.offset, item.file_size, item.alignment, -1, item.address)
             for item in segments
             if item.type == PT_NOTE and item.file_size
         }
         if not segments or not areas:
             areas = {
-                (item.offset, item.size, item.alignment)
-                for item in sections
+                (item.offset, item.size, item.alignment, index, 0)
+                for index, item in enumerate(sections)
                 if item.type == SHT_NOTE and item.size
             }
         debug = any(item.type == SHT_NOBITS and item.name.startswith(".note") for item in sections)
         if debug:
             return ()
         found: list[Note] = []
-        total = 0
-        for offset, size, alignment in sorted(areas):
+        total = covered = 0
+        for offset, size, alignment, section, address in sorted(areas):
+            if offset + size <= covered:
+                continue  # named twice: a note counts once
             total += size
             if total > _MAX_NOTES:
                 raise ImageError("notes of more than 8 MiB")
-            found.extend(self.parse_notes(self.read(offset, size), 8 if alignment == 8 else 4))  # noqa: PLR2004
+            step = 8 if alignment == 8 else 4  # noqa: PLR2004
+            for note in self.parse_notes(self.read(offset, size), step):
+                if offset + note.place < covered:
+                    continue
+                found.append(note._replace(section=section, place=address + note.place))
+            covered = offset + size
         return tuple(found)
 
     def parse_notes(self, data: bytes, alignment: int) -> Iterator[Note]:
@@ -636,7 +788,7 @@ class _Reader:
             end = content + size
             if end > len(data):
                 raise ImageError("a note is longer than its segment")
-            yield Note(data[start : start + name_size].rstrip(b"\0"), kind, data[content:end])
+            yield Note(data[start : start + name_size].rstrip(b"\0"), kind, data[content:end], -1, content)
             position = end + -(end - position) % alignment
 
     def producers(self, sections: tuple[Section, ...]) -> tuple[str, ...]:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi
-from filcross.elf.image import ImageError, NotElfError, Window, read_image
+from filcross.elf.codemap import startup_code
+from filcross.elf.image import ET_REL, ImageError, NotElfError, Window, read_image
+from filcross.elf.layout import layout_findings
 from filcross.errors import UnsupportedInputError
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Sequence
 
     from filcross.elf.image import Image
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 class RuntimeFile:
     """One file of a toolchain's runtime: its name there, role (`filcross.elf.abi`) and content.
 
-    `noted` says that it carries the simulator's note.
+    `noted` says that it carries the simulator's note, `layout` holds the codes of what is odd about its
+    layout.
     """
 
     name: str
@@ -35,6 +39,7 @@ class RuntimeFile:
     code_size: int
     build_id: str | None
     noted: bool
+    layout: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Runtime:
     """The runtime files of one toolchain.
 
     `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
-    ordinary `main` in its start-up objects, `producers` the compilers that its files name.
+    ordinary `main` in its start-up objects, `producers` the compilers that its files name, `startup` the code
+    of its start-up objects as patterns (`filcross.elf.codemap`).
     """
 
     name: str
@@ -52,6 +58,7 @@ class Runtime:
     files: tuple[RuntimeFile, ...]
     main_sizes: frozenset[int] = frozenset()
     producers: frozenset[str] = frozenset()
+    startup: tuple[re.Pattern[bytes], ...] = ()
 
     @property
     def label(self) -> str:
@@ -102,11 +109,21 @@ class Policy:
             return ()
         build_id = image.build_id
         noted = abi.simulator_note(image.notes) is not None
+        alike = self._by_hash.get(digest, ())
+        layout = _layout(image) if alike else frozenset()
         return tuple(
             known
-            for known in self._by_hash.get(digest, ())
-            if noted == known.file.noted and build_id in (None, known.file.build_id or build_id)
+            for known in alike
+            if noted == known.file.noted
+            and build_id in (None, known.file.build_id or build_id)
+            and layout <= known.file.layout
         )
+
+
+def _layout(image: Image) -> frozenset[str]:
+    if image.type == ET_REL or image.bits != 64:  # noqa: PLR2004
+        return frozenset()
+    return frozenset(finding.code for finding in layout_findings(image))
 
 
 def policy_for(runtimes: Sequence[Runtime]) -> Policy:
@@ -140,6 +157,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
     simulated = False
     main_sizes: set[int] = set()
     producers: set[str] = set()
+    startup: list[re.Pattern[bytes]] = []
     glibc = False
     for entry in sorted(os.scandir(folder), key=lambda item: item.name):
         role = abi.role_of(entry.name)
@@ -154,7 +172,13 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
             simulated = simulated or noted
             glibc = glibc or entry.name.startswith("libc.so.")
             if digest is not None:
-                files.append(RuntimeFile(entry.name, role, digest, image.code_size, image.build_id, noted))
+                files.append(
+                    RuntimeFile(
+                        entry.name, role, digest, image.code_size, image.build_id, noted, _layout(image)
+                    )
+                )
+            if role == abi.STARTUP and image.type == ET_REL:
+                startup.extend(startup_code(image))
             if role == abi.STARTUP and image.symbols is not None:
                 main_sizes.update(
                     symbol.size
@@ -174,6 +198,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
         files=tuple(files),
         main_sizes=frozenset(main_sizes),
         producers=frozenset(producers),
+        startup=tuple(startup),
     )
 
 

@@ -8,7 +8,6 @@ simulator's note.
 from __future__ import annotations
 
 import shutil
-import struct
 from typing import TYPE_CHECKING
 
 from filcross.process import run
@@ -77,6 +76,25 @@ int main(int c, char **v) { return filc_start_program(c, v, pizlonated_main); }
 """
 
 
+def note(origin: str) -> str:
+    """Return assembler text: the simulator's note about an object whose code is all in `.text`."""
+    return f"""
+    .text
+.Lend_of_code:
+    .section .note.filcross.simulator,"a",@note
+    .p2align 2
+    .long 9, .Lend_of_note - .Lnote, 0x46534d31
+    .ascii "filcross\\0\\0\\0\\0"
+.Lnote:
+    .asciz "simulator {origin} sections=1"
+    .p2align 2
+.Lpair:
+    .quad .text - .Lpair
+    .quad .Lend_of_code - .text
+.Lend_of_note:
+"""
+
+
 class Shapes:
     """Makes files below `root`; the sandwich is in `root/toolchain/pizfix/lib`."""
 
@@ -137,48 +155,27 @@ class Shapes:
         c = path.with_suffix(".c")
         c.write_text(source)
         identify = ["-fno-ident"] if noted or anonymous else []
-        run(
-            [compiler, "-c", "-O1", "-fPIC", "-fno-builtin", "-fno-stack-protector", *identify, c, "-o", path]
-        )
-        if noted:
-            self.note(path)
+        quiet = ["-O1", "-fPIC", "-fno-builtin", "-fno-stack-protector", *identify]
+        if not noted:
+            run([compiler, "-c", *quiet, c, "-o", path])
+            return path
+        assembler = path.with_suffix(".s")
+        run([compiler, "-S", *quiet, c, "-o", assembler])
+        with assembler.open("a") as file:
+            file.write(note(c.name))
+        run([compiler, "-c", assembler, "-o", path])
         return path
 
     def filc(self, name: str, source: str, *, noted: bool | None = None) -> Path:
         """Compile, prefix every symbol but the runtime's, and add the note where this is a simulator."""
         noted = self.simulated if noted is None else noted
-        path = self.ordinary(f"filc-{name}", source, anonymous=noted)
+        path = self.ordinary(f"filc-{name}", source, noted=noted)
         run(["objcopy", "--prefix-symbols=pizlonated_", path])
         back = []
         for symbol in ("filc_pollcheck_slow", "filc_start_program", "_GLOBAL_OFFSET_TABLE_"):
             back += ["--redefine-sym", f"pizlonated_{symbol}={symbol}"]
         run(["objcopy", *back, path])
-        if noted:
-            self.note(path)
         return path
-
-    def note(self, path: Path) -> None:
-        from filcross.elf.image import STT_FILE, Window, read_image
-
-        with path.open("rb") as file:
-            image = read_image(Window(file.fileno()))
-        assert image.symbols is not None
-        (origin,) = (symbol.name.decode() for symbol in image.symbols.symbols() if symbol.type == STT_FILE)
-        text = f"simulator {origin} text={image.code_size} sections={len(image.code_sections)}\0".encode()
-        text += b"\0" * (-len(text) % 4)
-        content = struct.pack("<III", 9, len(text), 0x46534D31) + b"filcross\0\0\0\0" + text
-        file_ = path.with_suffix(".note")
-        file_.write_bytes(content)
-        section = ".note.filcross.simulator"
-        run(
-            [
-                "objcopy",
-                f"--add-section={section}={file_}",
-                f"--set-section-flags={section}=alloc,readonly,data,contents",
-                f"--set-section-alignment={section}=4",
-                path,
-            ]
-        )
 
     def shared(
         self,

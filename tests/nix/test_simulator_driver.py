@@ -179,7 +179,7 @@ def test_every_result_carries_the_note(driver: Driver) -> None:
     )
     for path in [*lib.glob("*.o"), *lib.glob("*.a")]:
         listed = run(["readelf", "-SW", path]).stdout
-        assert listed.count(".note.filcross.simulator") == max(1, listed.count("\nFile: ")), path
+        assert listed.count(" .note.filcross.simulator") == max(1, listed.count("\nFile: ")), path
 
 
 def test_several_sources_one_call(driver: Driver) -> None:

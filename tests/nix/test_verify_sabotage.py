@@ -63,12 +63,24 @@ def test_the_healthy_program_and_library_are_filc(shapes: Shapes) -> None:
     }
 
 
-def test_stripped_files_stay_filc(shapes: Shapes) -> None:
+def test_files_without_debugging_symbols_stay_filc(shapes: Shapes) -> None:
+    program = shapes.hello()
+    run(["strip", "--strip-debug", program, shapes.root / "libanswer.so"])
+    for path in (program, shapes.root / "libanswer.so"):
+        file = judge(shapes, path)
+        assert (file.verdict, codes(file)) == ("filc", set())
+
+
+def test_without_symbols_only_accounted_code_is_filc(shapes: Shapes) -> None:
+    """The simulator's notes account for all code; a real file's dynamic symbols only for what it exports."""
     program = shapes.hello()
     run(["strip", program, shapes.root / "libanswer.so"])
-    file = judge(shapes, program)
+    file = judge(shapes, shapes.root / "libanswer.so")
     assert (file.verdict, codes(file)) == ("filc", set())
     assert "dynamic symbols" in file.confidence
+    file = judge(shapes, program)
+    expected = ("filc", set()) if shapes.simulated else ("no-evidence", {"FILC-N321"})
+    assert (file.verdict, codes(file)) == expected
 
 
 def test_the_runtime_is_known_by_content_after_relocation(shapes: Shapes) -> None:
@@ -288,7 +300,7 @@ def test_prefixed_names_without_the_note_prove_nothing_beside_a_simulator(tmp_pa
     shapes = Shapes(tmp_path, simulated=True)
     forged = shapes.filc("forged", "int answer(void) { return 42; }", noted=False)
     file = judge(shapes, shapes.shared("libforged.so", [forged], "-l:libpizlo.so"))
-    assert (file.verdict, codes(file)) == ("no-evidence", {"FILC-N402"})
+    assert (file.verdict, codes(file)) == ("mixed", {"FILC-E307", "FILC-N402"})
 
 
 def test_a_simulated_file_in_a_real_closure_is_foreign(tmp_path: Path) -> None:

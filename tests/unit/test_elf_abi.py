@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,21 +100,28 @@ def notes(*texts: str) -> list[Note]:
     return [Note(b"filcross", 0x46534D31, text.encode() + b"\0") for text in texts]
 
 
-def test_the_simulators_notes_are_summed() -> None:
+def test_the_simulators_notes_say_where_the_code_is() -> None:
+    pair = struct.pack("<qQ", -0x100, 7)
+    text = b"simulator a b.c text=7 sections=1\0"
+    padded = text + b"\0" * (-len(text) % 4)
     note = abi.simulator_note(
         [
-            *notes("simulator a b.c text=10 sections=1", "simulator a b.c text=5 sections=2"),
+            Note(b"filcross", 0x46534D31, padded + pair + pair, -1, 0x1000),
+            *notes("simulator a b.c text=5 sections=2"),
             Note(b"GNU", 3, b"x"),
         ]
     )
     assert note is not None
-    assert (note.objects, dict(note.origins), note.code_bytes, note.code_sections) == (2, {"a b.c": 2}, 15, 3)
+    assert (note.objects, dict(note.origins)) == (2, {"a b.c": 2})
+    first = 0x1000 + len(padded)
+    assert note.places == ((-1, first, -0x100, 7), (-1, first + 16, -0x100, 7))
 
 
-def test_a_note_without_numbers_makes_the_sums_unknown() -> None:
-    note = abi.simulator_note(notes("simulator a.c text=10 symbols=3", "simulator"))
+@pytest.mark.parametrize("rest", [b"\0", b"\0" * 15, b"\0" * 17, b""])
+def test_a_note_with_half_a_pair_says_nothing_about_code(rest: bytes) -> None:
+    note = abi.simulator_note([Note(b"filcross", 0x46534D31, b"simulator a\0" + rest)])
     assert note is not None
-    assert (note.objects, note.code_bytes, note.code_sections) == (2, None, None)
+    assert (note.objects, note.places) == (1, ())
 
 
 def test_raw_assembler_is_named() -> None:

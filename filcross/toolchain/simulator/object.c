@@ -22,6 +22,10 @@ static const char *const linker_made[] = {
 static const char *const code_imports[] = {"filc_pollcheck_slow", "filc_optimized_access_check_fail"};
 static const char *const data_imports[] = {"filc_global_initialization_start"};
 
+#ifndef SHT_LLVM_ADDRSIG
+#define SHT_LLVM_ADDRSIG 0x6fff4c03 /* llvm/BinaryFormat/ELF.h */
+#endif
+
 struct buffer {
     unsigned char *data;
     size_t size, room;
@@ -91,23 +95,78 @@ static struct bytes fail(char **problem, const char *text, const char *name)
     return (struct bytes){NULL, 0};
 }
 
-static void add_note(struct buffer *output, Elf64_Shdr *section, const char *origin, uint64_t text, size_t parts,
-                     size_t symbols)
+/* Where one note is, and where in it the places are that say where the code is. */
+struct note {
+    Elf64_Shdr section;
+    size_t places; /* offset of the first in the section */
+};
+
+/* The text is followed by one pair for each of `code`: the distance from the pair to the code's first byte (the linker
+   fills it in) and the code's size. */
+static struct note add_note(struct buffer *output, const char *origin, uint64_t text, size_t parts, size_t symbols,
+                            const Elf64_Shdr *sections, const size_t *code, size_t codes)
 {
     char description[512];
     int length = snprintf(description, sizeof description, "simulator %.400s text=%llu sections=%zu symbols=%zu",
                           origin, (unsigned long long)text, parts, symbols);
-    Elf64_Nhdr note = {sizeof NOTE_NAME, (Elf64_Word)length + 1, NOTE_TYPE};
+    size_t padded = ((size_t)length + 1 + 3) / 4 * 4;
+    Elf64_Nhdr header = {sizeof NOTE_NAME, (Elf64_Word)(codes ? padded + codes * 16 : (size_t)length + 1), NOTE_TYPE};
+    struct note note = {0};
     align(output, 4);
-    section->sh_offset = append(output, &note, sizeof note);
+    size_t start = append(output, &header, sizeof header);
     append(output, NOTE_NAME, sizeof NOTE_NAME);
     align(output, 4);
     append(output, description, (size_t)length + 1);
     align(output, 4);
-    section->sh_size = output->size - section->sh_offset;
-    section->sh_type = SHT_NOTE;
-    section->sh_flags = SHF_ALLOC;
-    section->sh_addralign = 4;
+    note.places = output->size - start;
+    for (size_t i = 0; i < codes; i++) {
+        uint64_t pair[2] = {0, sections[code[i]].sh_size};
+        append(output, pair, sizeof pair);
+    }
+    note.section.sh_offset = start;
+    note.section.sh_size = output->size - start;
+    note.section.sh_type = SHT_NOTE;
+    note.section.sh_flags = SHF_ALLOC;
+    note.section.sh_addralign = 4;
+    return note;
+}
+
+/* Put `added` section symbols at `first`, the end of the local symbols, and let everything that names a later symbol
+   name it by its new number. */
+static void add_section_symbols(struct buffer *output, Elf64_Shdr *sections, size_t count, size_t symtab,
+                                struct buffer *symbols, const size_t *code, size_t added)
+{
+    size_t first = sections[symtab].sh_info, tail = symbols->size / sizeof(Elf64_Sym) - first;
+    struct buffer grown = {0};
+    append(&grown, symbols->data, first * sizeof(Elf64_Sym));
+    for (size_t i = 0; i < added; i++) {
+        Elf64_Sym symbol = {0};
+        symbol.st_info = ELF64_ST_INFO(STB_LOCAL, STT_SECTION);
+        symbol.st_shndx = (Elf64_Half)code[i];
+        append(&grown, &symbol, sizeof symbol);
+    }
+    append(&grown, symbols->data + first * sizeof(Elf64_Sym), tail * sizeof(Elf64_Sym));
+    free(symbols->data);
+    *symbols = grown;
+    sections[symtab].sh_info += (Elf64_Word)added;
+    for (size_t i = 1; i < count; i++) {
+        if (sections[i].sh_link != symtab)
+            continue;
+        if (sections[i].sh_type == SHT_GROUP && sections[i].sh_info >= first)
+            sections[i].sh_info += (Elf64_Word)added;
+        if (sections[i].sh_type == SHT_LLVM_ADDRSIG)
+            sections[i].sh_size = 0; /* it numbers symbols too, as an optional hint to another linker */
+        if (sections[i].sh_type != SHT_RELA)
+            continue;
+        for (size_t at = 0; at + sizeof(Elf64_Rela) <= sections[i].sh_size; at += sizeof(Elf64_Rela)) {
+            Elf64_Rela entry;
+            memcpy(&entry, output->data + sections[i].sh_offset + at, sizeof entry);
+            if (ELF64_R_SYM(entry.r_info) < first)
+                continue;
+            entry.r_info = ELF64_R_INFO(ELF64_R_SYM(entry.r_info) + added, ELF64_R_TYPE(entry.r_info));
+            memcpy(output->data + sections[i].sh_offset + at, &entry, sizeof entry);
+        }
+    }
 }
 
 struct bytes reshape(struct bytes input, const struct shape *shape, char **problem)
@@ -128,6 +187,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
     bool extended = false;
     uint64_t text = 0;
     size_t parts = 0; /* sections with code */
+    size_t codes = 0, *code = must(malloc(count * sizeof *code)); /* those that a note can point to */
     for (size_t i = 1; i < count; i++) {
         if (old[i].sh_type != SHT_NOBITS
             && (old[i].sh_offset > input.size || old[i].sh_size > input.size - old[i].sh_offset))
@@ -138,15 +198,19 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         if (old[i].sh_flags & SHF_EXECINSTR) {
             text += old[i].sh_size;
             parts += old[i].sh_size > 0;
+            if (old[i].sh_size && old[i].sh_type != SHT_NOBITS && i < SHN_LORESERVE && !(old[i].sh_flags & SHF_GROUP))
+                code[codes++] = i;
         }
     }
+    if (!symtab || extended || old[symtab].sh_info > old[symtab].sh_size / sizeof(Elf64_Sym))
+        codes = 0;
     size_t strtab = symtab ? old[symtab].sh_link : 0;
     if (strtab >= count || old[names].sh_type != SHT_STRTAB || (symtab && old[strtab].sh_type != SHT_STRTAB))
         return fail(problem, "%s has a damaged symbol or name table", shape->origin);
 
     struct buffer output = {0};
     append(&output, input.data, input.size);
-    Elf64_Shdr *sections = must(malloc((count + 1) * sizeof *sections));
+    Elf64_Shdr *sections = must(malloc((count + 2) * sizeof *sections));
     memcpy(sections, old, count * sizeof *sections);
     /* No `.comment`: a compiler's name in a linked file then comes from an object that was not made here. */
     for (size_t i = 1; i < count; i++) {
@@ -184,6 +248,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
             free(strings.data);
             free(symbols.data);
             free(sections);
+            free(code);
             free(output.data);
             return failed;
         }
@@ -211,20 +276,41 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         }
     }
 
-    /* The note's section comes last, so that no other section changes its index. */
-    Elf64_Shdr note = {0};
-    add_note(&output, &note, shape->origin, text, parts, total);
-    if (names == strtab && symtab) {
-        note.sh_name = (Elf64_Word)append(&strings, NOTE_SECTION, sizeof NOTE_SECTION);
-    } else {
-        struct buffer section_names = {0};
-        append(&section_names, input.data + old[names].sh_offset, old[names].sh_size);
-        note.sh_name = (Elf64_Word)append(&section_names, NOTE_SECTION, sizeof NOTE_SECTION);
+    /* The note's sections come last, so that no other section changes its index. */
+    struct note note = add_note(&output, shape->origin, text, parts, total, old, code, codes);
+    struct buffer section_names = {0};
+    struct buffer *name_table = &strings;
+    if (names != strtab || !symtab) {
+        name_table = &section_names;
+        append(name_table, input.data + old[names].sh_offset, old[names].sh_size);
+    }
+    note.section.sh_name = (Elf64_Word)append(name_table, NOTE_SECTION, sizeof NOTE_SECTION);
+    sections[count] = note.section;
+    if (codes) {
+        Elf64_Shdr table = {0};
+        table.sh_name = (Elf64_Word)append(name_table, ".rela" NOTE_SECTION, sizeof ".rela" NOTE_SECTION);
+        table.sh_type = SHT_RELA;
+        table.sh_flags = SHF_INFO_LINK;
+        table.sh_link = (Elf64_Word)symtab;
+        table.sh_info = (Elf64_Word)count;
+        table.sh_addralign = 8;
+        table.sh_entsize = sizeof(Elf64_Rela);
+        size_t first = old[symtab].sh_info;
+        add_section_symbols(&output, sections, count, symtab, &symbols, code, codes);
+        align(&output, 8);
+        table.sh_offset = output.size;
+        for (size_t i = 0; i < codes; i++) {
+            Elf64_Rela entry = {note.places + i * 16, ELF64_R_INFO(first + i, R_X86_64_PC64), 0};
+            append(&output, &entry, sizeof entry);
+        }
+        table.sh_size = output.size - table.sh_offset;
+        sections[++count] = table;
+    }
+    if (name_table == &section_names) {
         sections[names].sh_offset = append(&output, section_names.data, section_names.size);
         sections[names].sh_size = section_names.size;
-        free(section_names.data);
     }
-    sections[count] = note;
+    free(section_names.data);
     if (symtab) {
         sections[strtab].sh_offset = append(&output, strings.data, strings.size);
         sections[strtab].sh_size = strings.size;
@@ -244,6 +330,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
     free(strings.data);
     free(symbols.data);
     free(sections);
+    free(code);
     return (struct bytes){output.data, output.size};
 }
 

@@ -1,4 +1,5 @@
-/* Gives a relocatable x86-64 ELF object the shape of a Fil-C object: prefixed names and the simulator's note. */
+/* Gives a relocatable x86-64 ELF object the shape of a Fil-C object: prefixed names and the simulator's note, which
+   says what the object was made from and, once linked, where its code is. */
 #ifndef FILCROSS_SIMULATOR_OBJECT_H
 #define FILCROSS_SIMULATOR_OBJECT_H
 
