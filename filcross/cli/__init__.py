@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from filcross import __version__
 from filcross.errors import FilcrossError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EPILOG = (
     "Exit codes: 0 yes; 1 the verdict is no; 2 usage or configuration; 3 the environment lacks something; "
@@ -43,11 +46,12 @@ def _root(
     """Hold the options that stand before a command."""
 
 
-def _register() -> None:
-    """Add the commands; their heavy imports happen inside them."""
+def _register(arguments: Sequence[str] | None = None) -> None:
+    """Add the commands (only the one that `arguments` begin with, if any; none for the version)."""
     from filcross.cli import commands
 
-    commands.register(app)
+    if arguments != ["--version"]:
+        commands.register(app, arguments)
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -61,7 +65,7 @@ def main() -> None:
     from filcross.cli import output
 
     signal.signal(signal.SIGTERM, _terminate)
-    _register()
+    _register(sys.argv[1:])
     try:
         app()
     except FilcrossError as error:

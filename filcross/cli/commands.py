@@ -1,16 +1,32 @@
-"""The table of commands."""
+"""The table of commands: names and modules. A module is imported only for its command, and for help."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
-from filcross.cli import build, doctor, overlay, patch_nixpkgs, toolchain, verify
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import typer
 
+MODULES = {
+    "doctor": "doctor",
+    "toolchain": "toolchain",
+    "patch-nixpkgs": "patch_nixpkgs",
+    "overlay": "overlay",
+    "build": "build",
+    "verify": "verify",
+    "cache": "cache",
+}
 
-def register(app: typer.Typer) -> None:
-    """Add every command to `app`; each module registers itself and imports what is heavy when it runs."""
-    for module in (doctor, toolchain, patch_nixpkgs, overlay, build, verify):
-        module.register(app)
+
+def register(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
+    """Add the commands to `app`; each module registers itself and imports what is heavy when it runs.
+
+    `arguments` are those of the command line: when the first is a command, only that one is added.
+    """
+    first = arguments[0] if arguments else None
+    for name, module in MODULES.items():
+        if first not in MODULES or first == name:
+            importlib.import_module(f"filcross.cli.{module}").register(app)
