@@ -80,7 +80,7 @@ def prove(root: Path, nix: Nix | None = None) -> Proof:
         )
     answer = json.loads(done.stdout)
     stages, wrong_stages = _ask_stages(checkout, nix)
-    wrong = [*_wrong(answer), *wrong_stages]
+    wrong = [*wrong_platforms(answer), *wrong_stages]
     not_asked = ""
     if not wrong:
         not_asked, wrong = _ask_package_set(checkout, nix)
@@ -218,8 +218,8 @@ def _check_library(checkout: Checkout, nix: Nix | None) -> None:
         )
 
 
-def _wrong(answer: dict[str, Any]) -> Iterator[str]:
-    """Yield a sentence for every answer that is not as it should be."""
+def wrong_platforms(answer: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence for every answer of `prove.nix` that is not as it should be."""
     for key, value in _EXPECTED.items():
         if answer["filc"][key] != value:
             yield f"{TRIPLE}: {key} is {answer['filc'][key]!r}, expected {value!r}"

@@ -9,6 +9,11 @@
   cross,
   tools ? "",
   configuration ? "",
+  platforms ? [
+    "x86_64-unknown-linux-filc"
+    "x86_64-unknown-linux-musl"
+    "aarch64-unknown-linux-gnu"
+  ],
 }:
 
 let
@@ -110,8 +115,4 @@ let
     };
 in
 
-map (config: ask (elaborate { inherit config; })) [
-  "x86_64-unknown-linux-filc"
-  "x86_64-unknown-linux-musl"
-  "aarch64-unknown-linux-gnu"
-]
+map (config: ask (elaborate { inherit config; })) platforms
