@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from filcross.nix import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from filcross.nix.command import Nix
@@ -82,8 +82,9 @@ class _Active:
 class _Tracker:
     """Follows the events of one `nix-store --realise`."""
 
-    def __init__(self, watcher: Watcher | None) -> None:
+    def __init__(self, watcher: Watcher | None, is_there: Callable[[str], bool] = lambda _: False) -> None:
         self._watcher = watcher
+        self._is_there = is_there
         self._parser = events.Parser()
         self._active: dict[int, _Active] = {}
         self._progress: events.Progress | None = None
@@ -106,6 +107,7 @@ class _Tracker:
             case events.Stopped(identity) if identity in self._active:
                 self._stop(self._active.pop(identity))
             case events.Progress():
+                self._end_built(event)
                 self._progress = event
             case events.Message(text, is_error=True):
                 self._error(text)
@@ -113,6 +115,20 @@ class _Tracker:
                 return
         if self._watcher is not None:
             self._watcher.update(self._running(), self._progress)
+
+    def _end_built(self, progress: events.Progress) -> None:
+        """End what is built although Nix has not stopped it yet.
+
+        Nix keeps the activities of the derivations that it was asked for open until all of them are done;
+        only its counts tell that one of them has ended.
+        """
+        before = self._progress.done if self._progress is not None else 0
+        if progress.done <= before or progress.running >= len(self._active):
+            return
+        certain = progress.running == 0 and len(self._active) == progress.done - before
+        for identity, active in list(self._active.items()):
+            if certain or self._is_there(active.derivation):
+                self._stop(self._active.pop(identity))
 
     def _tell_started(self, derivation: str) -> None:
         if self._watcher is not None:
@@ -134,6 +150,9 @@ class _Tracker:
             self.other_errors.append(message)
         else:
             self.errors.setdefault(found.group(1), message)
+            for identity, active in list(self._active.items()):
+                if active.derivation == found.group(1):
+                    self._stop(self._active.pop(identity))
 
     def _running(self) -> list[Running]:
         return [
@@ -163,7 +182,11 @@ def build(
     whether its outputs are there and, if not, which derivations failed by themselves.
     """
     roots.mkdir(parents=True, exist_ok=True)
-    tracker = _Tracker(watcher)
+
+    def is_there(derivation: str) -> bool:
+        return not nix.invalid_paths(list(nix.outputs(derivation).values()))
+
+    tracker = _Tracker(watcher, is_there)
     unique = list(dict.fromkeys(wanted.values()))
     arguments: list[str | Path] = ["--realise", *unique, "--log-format", "internal-json"]
     arguments += ["--add-root", roots / "out", "--indirect"]

@@ -145,7 +145,18 @@ class Nix:
 def version() -> tuple[int, ...]:
     """Return the version of the Nix on PATH, or raise `MissingRequirementError`."""
     process.find_program("nix-build")
-    text = process.run(["nix-build", "--version"], timeout=QUERY_TIMEOUT).stdout
+    temporary = os.environ.get("TMPDIR")
+    if temporary and not Path(temporary).is_dir():
+        raise MissingRequirementError(
+            f"TMPDIR is {temporary}, which is no folder, and Nix cannot work without one",
+            hint="set TMPDIR to a folder that exists, or unset it",
+        )
+    try:
+        text = process.run(["nix-build", "--version"], timeout=QUERY_TIMEOUT).stdout
+    except process.ProcessFailedError as error:
+        raise MissingRequirementError(
+            "Nix does not run: `nix-build --version` failed", hint="install Nix again", details=error.details
+        ) from error
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     if match is None:
         raise MissingRequirementError(

@@ -50,6 +50,7 @@ in
 {
   blocked = make "blocked" "echo > $out" [ bad good ];
   fine = make "fine" "echo ok > $out" [ good ];
+  second = make "second" "echo ok > $out" [ ];
   unfetched = make "unfetched" "echo > $out" [ source ];
 }
 """
@@ -62,16 +63,19 @@ class Recorder:
         self.begun: list[str] = []
         self.ended: dict[str, bool] = {}
         self.lines: list[tuple[str, str]] = []
+        self.log: list[tuple[str, str]] = []
 
     def update(self, running: Sequence[build.Running], progress: Progress | None) -> None:
         pass
 
     def started(self, name: str) -> None:
         self.begun.append(name)
+        self.log.append(("begin", name))
 
     def finished(self, name: str, seconds: float, *, failed: bool) -> None:
         assert seconds >= 0
         self.ended[name] = failed
+        self.log.append(("end", name))
 
     def log_line(self, name: str, line: str) -> None:
         self.lines.append((name, line))
@@ -102,6 +106,25 @@ def test_causes_are_told_from_victims(tmp_path: Path) -> None:
     assert recorder.ended["bad"] is True
     assert recorder.ended["good"] is False
     assert ("bad", "oops") in recorder.lines
+
+
+def test_a_build_ends_when_it_ends_and_not_when_all_of_them_do(tmp_path: Path) -> None:
+    """Nix keeps what it was asked for open until everything is done; what it built is said at once."""
+    file = tmp_path / "test.nix"
+    file.write_text(EXPRESSION)
+    nix = command.find_nix(host_tools=True)
+    wanted = _instantiate(nix, file, str(tmp_path))
+    recorder = Recorder()
+    wanted = {name: wanted[name] for name in ("fine", "second", "unfetched")}
+    build.build(nix, wanted, roots=tmp_path / "roots", watcher=recorder)
+    order = list(recorder.ended)
+    assert sorted(order) == ["fine", "good", "second", "source.tar.gz"]
+    for name in order:
+        others = [other for other in order if order.index(other) > order.index(name)]
+        assert all(
+            recorder.log.index(("end", name)) < recorder.log.index(("begin", other)) for other in others
+        )
+    assert recorder.ended == {"fine": False, "good": False, "second": False, "source.tar.gz": True}
 
 
 def test_results_are_rooted(tmp_path: Path) -> None:
@@ -144,6 +167,13 @@ def test_a_nix_that_does_not_serve_is_explained(
     with pytest.raises(MissingRequirementError) as caught:
         command.find_nix(host_tools=True)
     assert reason in caught.value.message
+
+
+def test_a_folder_for_temporary_files_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    with pytest.raises(MissingRequirementError) as caught:
+        command.find_nix(host_tools=True)
+    assert "TMPDIR" in (caught.value.hint or "")
 
 
 def test_root_without_build_users_is_told_what_to_run(
