@@ -12,9 +12,10 @@ from __future__ import annotations
 import grp
 import json
 import os
+import pwd
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,10 +147,10 @@ def version() -> tuple[int, ...]:
     """Return the version of the Nix on PATH, or raise `MissingRequirementError`."""
     process.find_program("nix-build")
     temporary = os.environ.get("TMPDIR")
-    if temporary and not Path(temporary).is_dir():
+    if temporary and not (os.path.isdir(temporary) and os.access(temporary, os.W_OK | os.X_OK)):  # noqa: PTH112
         raise MissingRequirementError(
-            f"TMPDIR is {temporary}, which is no folder, and Nix cannot work without one",
-            hint="set TMPDIR to a folder that exists, or unset it",
+            f"TMPDIR is {temporary}, which is no folder for this user's files, and Nix needs one",
+            hint="set TMPDIR to a folder that exists and is yours to write, or unset it",
         )
     try:
         text = process.run(["nix-build", "--version"], timeout=QUERY_TIMEOUT).stdout
@@ -182,7 +183,23 @@ def find_nix(*, host_tools: bool, preference: str | None = None) -> Nix:
     store = plan_store(host_tools=host_tools, preference=preference)
     if store.kind == "private":
         store.folder.parent.mkdir(parents=True, exist_ok=True)
-    return Nix(found, store, host_tools)
+    return Nix(found, replace(store, environment={**store.environment, **_mended_environment()}), host_tools)
+
+
+def _mended_environment() -> dict[str, str]:
+    """Return the variables without which Nix or its builds fail here.
+
+    Nix wants a name for its user (containers run as numbers without one), and builds happen in `TMPDIR`.
+    """
+    mended = {}
+    if not os.environ.get("USER"):
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            mended["USER"] = f"user-{os.geteuid()}"
+    if _SAFE_PATH.fullmatch(os.environ.get("TMPDIR", "/tmp")) is None:  # noqa: S108 - what Nix takes
+        mended["TMPDIR"] = "/tmp"  # noqa: S108 - likewise
+    return mended
 
 
 def plan_store(*, host_tools: bool, preference: str | None = None) -> Store:

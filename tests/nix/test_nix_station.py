@@ -50,6 +50,7 @@ in
 {
   blocked = make "blocked" "echo > $out" [ bad good ];
   fine = make "fine" "echo ok > $out" [ good ];
+  place = make "place" "pwd > $out" [ ];
   second = make "second" "echo ok > $out" [ ];
   unfetched = make "unfetched" "echo > $out" [ source ];
 }
@@ -199,8 +200,10 @@ def test_a_private_store_below_an_odd_path_is_refused(
 
 
 @contextlib.contextmanager
-def as_nobody() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    """Give a function that runs Python code as the user `nobody`, in a home of his own.
+def as_nobody(
+    user: int = NOBODY, **environment: str
+) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Give a function that runs Python code as the user `nobody` (or another), in a home of his own.
 
     With `dead_daemon`, a socket that nobody listens on stands where Nix's daemon would answer (in a mount
     namespace of its own).
@@ -210,12 +213,13 @@ def as_nobody() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     python = _python_for_anyone()
     home = Path(tempfile.mkdtemp(prefix="filcross-nobody-"))
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": ":".join(p for p in sys.path if p)}
+    clean.update(environment)
 
     def run(code: str, *, dead_daemon: bool = False) -> subprocess.CompletedProcess[str]:
         (home / "test.nix").write_text(EXPRESSION)
         (home / "run.py").write_text(textwrap.dedent(code))
-        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", home], check=True)
-        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", python, "run.py"]
+        subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
+        argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", python, "run.py"]
         if dead_daemon:
             argv = ["unshare", "--mount", "sh", "-c", DEAD_DAEMON, "sh", *argv]
         return subprocess.run(argv, cwd=home, env=clean, capture_output=True, text=True, check=False)
@@ -255,6 +259,33 @@ def test_an_ordinary_user_builds_in_a_private_store() -> None:
         assert where.startswith("private|")
         assert ".cache/filcross/nix/store|" in where
         assert built == "True ok"
+
+
+def test_a_user_without_a_name_and_an_odd_folder_for_temporary_files() -> None:
+    """Containers run as numbers; Autoconf's scripts refuse to run below spaces and quotes."""
+    with tempfile.TemporaryDirectory(prefix="it's odd ") as odd:
+        Path(odd).chmod(0o777)
+        with as_nobody(4_242_424, TMPDIR=odd) as run:
+            done = run("""
+                from pathlib import Path
+                from filcross.nix import build, command
+                nix = command.find_nix(host_tools=True)
+                drv = nix.run("nix-instantiate", Path("test.nix"), "-A", "place").stdout.strip()
+                (result,) = build.build(nix, {"place": drv}, roots=Path("roots"))
+                print(result.outputs["out"].read_text().strip())
+            """)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.startswith("/tmp/nix-build-place.drv-")
+            Path(odd).chmod(0o700)
+            refused = run("""
+                from filcross.errors import MissingRequirementError
+                from filcross.nix import command
+                try:
+                    command.find_nix(host_tools=True)
+                except MissingRequirementError as error:
+                    print(error.hint)
+            """)
+            assert "set TMPDIR" in refused.stdout, refused.stderr
 
 
 PLAN = """
