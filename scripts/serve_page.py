@@ -65,6 +65,15 @@ def read_page(port: int, server: subprocess.Popen[bytes]) -> str | None:
     return None
 
 
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ask the server to end, and end it when it does not."""
+    server.terminate()
+    try:
+        server.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
 def main() -> int:
     """Serve and read one page."""
     if len(sys.argv) != WRONG_CALL:
@@ -86,7 +95,7 @@ def main() -> int:
             try:
                 answer = read_page(port, server)
             finally:
-                server.terminate()
+                stop(server)
         if answer != PAGE:
             sys.stderr.write(f"nginx did not serve the page; it answered {answer!r}\n")
             sys.stderr.write((folder / "logs" / "error.log").read_text() if answer is None else "")
