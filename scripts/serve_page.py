@@ -3,14 +3,16 @@
 
 usage: serve_page.py NGINX
 
-Exit status: 0 when the page came back as it was written, 1 when it did not, 2 for a wrong call.
+Exit status: 0 when the page came back as it was written, 1 when it did not, 2 for a wrong call (no such program).
 """
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,7 +78,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 def main() -> int:
     """Serve and read one page."""
-    if len(sys.argv) != WRONG_CALL:
+    if len(sys.argv) != WRONG_CALL or shutil.which(sys.argv[1]) is None:
         sys.stderr.write(__doc__ or "")
         return WRONG_CALL
     with tempfile.TemporaryDirectory(prefix="filcross-nginx-") as name:
@@ -98,7 +100,8 @@ def main() -> int:
                 stop(server)
         if answer != PAGE:
             sys.stderr.write(f"nginx did not serve the page; it answered {answer!r}\n")
-            sys.stderr.write((folder / "logs" / "error.log").read_text() if answer is None else "")
+            with contextlib.suppress(FileNotFoundError):  # it did not come so far
+                sys.stderr.write((folder / "logs" / "error.log").read_text())
             return 1
     sys.stderr.write(f"nginx served on 127.0.0.1:{port}, and a client read back: {PAGE}")
     return 0
