@@ -3,7 +3,7 @@
 
 usage: serve_page.py NGINX
 
-Exit status: 0 when the page came back as it was written, 1 when it did not, 2 for a wrong call (no such program).
+Exit status: 0 when the page came back as it was written, 1 when it did not, 2 for a wrong call.
 """
 
 from __future__ import annotations
