@@ -14,6 +14,7 @@ MODULES = {
     "doctor": "doctor",
     "toolchain": "toolchain",
     "patch-nixpkgs": "patch_nixpkgs",
+    "export-patches": "export_patches",
     "overlay": "overlay",
     "build": "build",
     "verify": "verify",

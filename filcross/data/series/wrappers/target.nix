@@ -1,0 +1,1 @@
+if targetPlatform.isFilC then "${targetPlatform.parsed.cpu.name}-unknown-linux-gnu" else null

@@ -1,0 +1,146 @@
+"""The git series on real trees: git takes it, their own tests pass, packages evaluate without an overlay."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from filcross.nixpkgs import series
+from filcross.nixpkgs.checkout import open_checkout
+
+pytestmark = [pytest.mark.trees, pytest.mark.nix]
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+# History of https://github.com/nix-community/nixpkgs.lib, the states at which releases branched off.
+LIB_STATES = {
+    "20.09": "46e3af8bf9b2f4a606c752dc4fb2f1a8adc2283b",
+    "21.05": "51b823cf06612ae565cc5bd9c094436950150bbc",
+    "21.11": "34a320123c50210c1b99cdd4862d02a526d0ea0b",
+    "22.05": "d7ba7d6c7973cd30012cdca0ef56276ea53b9427",
+    "22.11": "d780e9290b44a7008b80f7cda5966633273a9002",
+    "23.05": "ba57ed4a02fe0d0e3982c6e3af23b0d894880556",
+    "23.11": "8aeda7c5cff94473041ef2b053290e62407a477d",
+    "24.05": "ba5a5019a742a11af751d1a477f707284957e49b",
+    "24.11": "6f759df58b94dceb4972af3e1d8df0e728a06ab3",
+    "25.05": "7417743ecb4c7d865e8c9ecf530853ea6ce50a71",
+    "25.11": "b95dc8857c22303438ab5556bffe52819af30110",
+    "26.05": "a55bb7dacba9f552f84d3416d2aede132b168c9d",
+    "26.11": "de42d44212d207476489bce163375d8306a26d59",
+}
+HANDWRITTEN_UNTIL = "25"
+
+
+def named(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} names no tree, so THIS TEST DID NOT RUN")
+    return Path(value)
+
+
+@pytest.fixture(autouse=True)
+def _plain_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Test")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.org")
+
+
+def git(root: Path, *arguments: str | Path) -> None:
+    subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True)
+
+
+def applied(root: Path, output: Path) -> series.Series:
+    """Make a git repository of the tree at `root`, export its series, and apply it."""
+    written = series.export(open_checkout(root), output)
+    git(root, "init", "--quiet")
+    git(root, "add", "--all", "--force")
+    git(root, "commit", "--quiet", "--message", "base")
+    git(root, "am", "--quiet", *(output / mail.name for mail in written.mails))
+    return written
+
+
+def nix(*arguments: str | Path, root: Path) -> str:
+    return subprocess.run(
+        ["nix-instantiate", *arguments, "--readonly-mode", "--option", "store", "dummy://"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+def own_tests(root: Path) -> str:
+    return nix("--eval", "--strict", "lib/tests/systems.nix", root=root)
+
+
+@pytest.mark.parametrize("release", LIB_STATES)
+def test_every_state_of_lib_passes_its_own_tests(release: str, tmp_path: Path) -> None:
+    mirror = named("FILCROSS_LIB_MIRROR")
+    root = tmp_path / "tree"
+    handwritten = release < HANDWRITTEN_UNTIL
+    shutil.copytree(DATA / "series" / ("early" if handwritten else "current"), root)
+    shutil.rmtree(root / "lib")
+    style = "hand/pkgs" if handwritten else "nixfmt"
+    shutil.copytree(DATA / "patch" / style / "stdenv" / "cross", root / "pkgs/stdenv/cross")
+    archive = subprocess.run(
+        ["git", "--git-dir", str(mirror), "archive", LIB_STATES[release], "lib"],
+        capture_output=True,
+        check=True,
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as stream:
+        stream.extractall(root, filter="data")
+    assert own_tests(root) == "[ ]"
+    written = applied(root, tmp_path / "series")
+    assert "lib/tests/systems.nix" in written.mails[0].changed
+    assert own_tests(root) == "[ ]"
+    after = (root / "lib/tests/systems.nix").read_text()
+    # The new cases are among those that run: a wrong expectation in each is found.
+    broken = after.replace('libc = "filc";', 'libc = "none";')
+    broken = re.sub(r"true(\s+(?:true\s+)?)false(\s+)false\n", r"true\1true\2false\n", broken)
+    (root / "lib/tests/systems.nix").write_text(broken)
+    assert own_tests(root).count('name = "test_filc_') == 3
+
+
+def test_a_fork_without_the_other_files(tmp_path: Path) -> None:
+    origin = named("FILCROSS_TREE_AUX")
+    root = tmp_path / "tree"
+    shutil.copytree(origin, root, ignore=shutil.ignore_patterns("by-name"))
+    written = applied(root, tmp_path / "series")
+    assert [mail.step for mail in written.mails] == ["systems", "stdenv", "wrappers"]
+    assert {one.step for one in written.left_out} == {"systems", "packages", "libc", "gnu-config", "manual"}
+    assert own_tests(root) == "[ ]"
+
+
+def test_a_whole_tree_evaluates_without_an_overlay(tmp_path: Path) -> None:
+    origin = named("FILCROSS_TREE_NIXPKGS_2020")
+    root = tmp_path / "tree"
+    subprocess.run(["cp", "-a", "--reflink=auto", "--", origin, root], check=True)
+    shutil.rmtree(root / ".git", ignore_errors=True)
+    others = ["hello", "zlib", "gnu-config", "pkgsCross.musl64.zlib", "pkgsCross.aarch64-multiplatform.hello"]
+    before = derivations(root, others)
+    written = applied(root, tmp_path / "series")
+    assert written.left_out == ()
+    assert own_tests(root) == "[ ]"
+    assert derivations(root, others) == before
+    packages = ["hello", "zlib", "openssl", "curl", "git", "python3"]
+    found = derivations(root, [f"pkgsCross.filc.{name}" for name in packages])
+    assert len([path for path in found if "-x86_64-unknown-linux-filc.drv" in path]) == len(packages)
+    job = [
+        "--eval",
+        "--strict",
+        "-E",
+        "(import ./pkgs/top-level/release-cross.nix {}).x86_64-filc.hello ? x86_64-linux",
+    ]
+    assert nix(*job, root=root) == "true"
+
+
+def derivations(root: Path, attributes: list[str]) -> list[str]:
+    return nix(".", *(word for name in attributes for word in ("-A", name)), root=root).split()
