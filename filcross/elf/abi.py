@@ -89,7 +89,11 @@ def is_ordinary_soname(name: str) -> bool:
 
 
 class NotePlace(NamedTuple):
-    """One pair in a note: where it is (as in `image.Note`), the distance to the code, the code's size."""
+    """One pair in a note.
+
+    It is at `place` (as in `image.Note`); in a linked file the code begins `distance` bytes after the image's
+    first byte and has `size` bytes.
+    """
 
     section: int
     place: int
@@ -116,15 +120,16 @@ class SimulatorNote:
 
 
 _NOTE_TEXT = re.compile(r"simulator(?: (?P<origin>.*?))?(?P<fields>(?: [a-z]+=[0-9]{1,18})*)\Z", re.DOTALL)
-_PAIR = struct.Struct("<qQ")
+_IMAGE, _PAIR = struct.Struct("<q"), struct.Struct("<qQ")
 
 
 def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
     """Return what the simulator's notes among `notes` say, `None` without one.
 
     A note's text is `simulator ORIGIN text=BYTES sections=COUNT …`, ended by a NUL, padded to a multiple of
-    four. Then comes a pair of numbers for each executable section of the object: the distance from the pair
-    to the section's first byte, which the linker fills in, and the section's size.
+    four. Then comes the distance from there to the image's first byte, and a pair of numbers for each
+    executable section of the object: the distance from the pair to the section's first byte, and the size.
+    The linker fills in the distances.
     """
     origins: Counter[str] = Counter()
     raw: list[str] = []
@@ -141,10 +146,17 @@ def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
         if origin.endswith(_RAW):
             raw.append(origin)
         start = len(text) + 1 + -(len(text) + 1) % 4
-        if rest and (len(note.descriptor) - start) % _PAIR.size == 0:
-            for number, (distance, size) in enumerate(_PAIR.iter_unpack(note.descriptor[start:])):
-                place = note.place + start + number * _PAIR.size
-                places.append(NotePlace(note.section, place, distance, size))
+        if (
+            rest
+            and len(note.descriptor) > start
+            and (len(note.descriptor) - start) % _PAIR.size == _IMAGE.size
+        ):
+            (image,) = _IMAGE.unpack_from(note.descriptor, start)
+            pairs = note.descriptor[start + _IMAGE.size :]
+            for number, (distance, size) in enumerate(_PAIR.iter_unpack(pairs)):
+                inside = _IMAGE.size + number * _PAIR.size
+                place = NotePlace(note.section, note.place + start + inside, distance + inside - image, size)
+                places.append(place)
     return SimulatorNote(origins, tuple(raw), tuple(places)) if origins else None
 
 

@@ -38,6 +38,8 @@ _HWCAPS = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
 _MAX_OBJECTS = 5000
 _MAX_LOADER = 16 << 20
 _TOKEN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
+_MUSL_TOKEN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")  # musl does not ask what comes after the name
+_MAX_LINKS = 40
 _GLIBC_TOKEN = re.compile(r"\$(?:LIB\b|\{LIB\})")
 
 
@@ -107,10 +109,15 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The objects of a process in the loader's order, the program (or library) itself first."""
+    """The objects of a process in the loader's order, the program (or library) itself first.
+
+    `unsteady` holds the places that were looked at and that mean another file in another process: paths
+    relative to the working folder, or through `/proc`.
+    """
 
     objects: tuple[Loaded, ...]
     missing: tuple[Missing, ...]
+    unsteady: tuple[str, ...] = ()
 
 
 def describe_loader(path: str, image: Image) -> Loader:
@@ -191,6 +198,8 @@ class _Loading:
         self.objects = [self.root]
         self.loaded = [Loaded(path, path, None, "the file itself")]
         self.missing: list[Missing] = []
+        self.unsteady: dict[str, None] = {}
+        self.steady: dict[str, bool] = {}
         self.inodes = {_inode(path): self.root}
         self.self_loaded = False
 
@@ -203,7 +212,7 @@ class _Loading:
             if direct:
                 break
             position += 1
-        return Process(tuple(self.loaded), tuple(self.missing))
+        return Process(tuple(self.loaded), tuple(self.missing), tuple(self.unsteady))
 
     def add(self, name: str, current: _Object) -> None:
         if self.is_self(name):
@@ -217,12 +226,20 @@ class _Loading:
         tried: list[str] = []
         for candidate, how in self.candidates(name, current):
             tried.append(candidate)
+            self.watch(candidate)
             status = self.accept(name, candidate, how, current)
             if status == "taken":
                 return
             if status == "refused":
                 break
         self.missing.append(Missing(name, current.path, tuple(tried)))
+
+    def watch(self, candidate: str) -> None:
+        folder = os.path.dirname(candidate)  # noqa: PTH120
+        if folder not in self.steady:
+            self.steady[folder] = _is_steady(folder)
+        if not self.steady[folder] or not _is_steady(candidate):
+            self.unsteady[candidate] = None
 
     def is_self(self, name: str) -> bool:
         if self.loader.path and name == self.loader.path:
@@ -329,6 +346,27 @@ def _inode(path: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
+def _is_steady(path: str) -> bool:
+    """Return whether every process that opens `path` gets the same file."""
+    if not path.startswith("/"):
+        return False
+    done, waiting = "", [part for part in path.split("/") if part]
+    for _ in range(_MAX_LINKS * 64):
+        if not waiting:
+            return True
+        current = f"{done}/{waiting.pop(0)}"
+        if current in ("/proc", "/dev/fd"):
+            return False
+        try:
+            target = os.readlink(current)  # noqa: PTH115
+        except OSError:
+            done = os.path.normpath(current)
+            continue
+        done = "" if target.startswith("/") else done
+        waiting = [part for part in target.split("/") if part] + waiting
+    return False
+
+
 def _split_musl(paths: str) -> Iterator[str]:
     for part in re.split(r"[:\n]+", paths):
         if part:
@@ -339,10 +377,10 @@ def _expand_musl(raw: str | None, path: str) -> Iterator[str]:
     """Expand `$ORIGIN`; a search path with any other variable is ignored as a whole, as in musl."""
     if not raw:
         return
-    if "$" in _TOKEN.sub("", raw):
+    if "$" in _MUSL_TOKEN.sub("", raw):
         return
     origin = os.path.dirname(path)  # noqa: PTH120
-    yield from _split_musl(_TOKEN.sub(lambda _: origin, raw))
+    yield from _split_musl(_MUSL_TOKEN.sub(lambda _: origin, raw))
 
 
 def _expand_glibc(raw: str, path: str) -> Iterator[str]:
@@ -351,7 +389,6 @@ def _expand_glibc(raw: str, path: str) -> Iterator[str]:
         expanded = _TOKEN.sub(lambda _: origin, part)
         for library in ("lib/x86_64-linux-gnu", "lib64", "lib"):
             folder = _GLIBC_TOKEN.sub(library, expanded)
-            if "$" not in folder:
-                yield folder or "."
+            yield folder or "."
             if folder == expanded:
                 break

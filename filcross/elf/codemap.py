@@ -74,7 +74,9 @@ def _numbered_code(image: Image) -> list[tuple[int, elf.Section]]:
 
 def note_areas(image: Image, note: SimulatorNote) -> list[Area]:
     """Return the code that the simulator's notes point to."""
-    areas = [Area(-1, place.place + place.distance, place.size) for place in note.places if place.section < 0]
+    first = next((item for item in image.segments if item.type == elf.PT_LOAD and not item.offset), None)
+    base = first.address if first is not None else 0
+    areas = [Area(-1, base + place.distance, place.size) for place in note.places if place.section < 0]
     if image.type != elf.ET_REL or image.symbols is None:
         return areas
     symbols = list(image.symbols.symbols())

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "inspect"]
 
 _SHEBANG = b"#!"
+_BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # https://llvm.org/docs/BitCodeFormat.html
 
 
 def inspect(
@@ -258,6 +259,10 @@ class _Inspection:
                     members.append(_member_report(label, judge_content(label, image, self.policy), image))
             except elf.NotElfError:
                 other += 1
+                if _is_bitcode(member):
+                    members.append(
+                        _unreadable(label, "FILC-N412", "intermediate code: what becomes of it is open")
+                    )
             except (elf.ImageError, OSError) as error:
                 members.append(_unreadable(label, "FILC-N901", f"the member cannot be read: {error}"))
         if not members:
@@ -329,6 +334,13 @@ def _member_window(path: str, member: archive.Member) -> Iterator[elf.Window | N
         return
     with _opened(beside) as window:
         yield window
+
+
+def _is_bitcode(member: archive.Member) -> bool:
+    """Return whether a member is LLVM's intermediate code, which a linker turns into machine code."""
+    window = member.window
+    head = window.read(0, min(4, window.size)) if window is not None else b""
+    return head in _BITCODE
 
 
 def _member_hashes(path: Path) -> tuple[str | None, ...]:

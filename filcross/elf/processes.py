@@ -67,6 +67,12 @@ class ProcessJudge:
             for missing in process.missing
         )
         if not self.foreign:
+            if process.unsteady:
+                self.say(
+                    "FILC-N211",
+                    "libraries are looked for in places that depend on the process",
+                    *process.unsteady,
+                )
             self.judge_missing(process.missing)
             self.judge_loaded(contents)
             self.judge_sandwich(contents, loader)
@@ -78,6 +84,7 @@ class ProcessJudge:
         """Return the rules of the file's loader; say what is wrong with it."""
         path = self.content.interpreter
         if path is None:
+            self.judge_loader_of_program()
             return self.usual_loader()
         content = self.content_of(path)
         described = self.surroundings.loader(path)
@@ -92,6 +99,11 @@ class ProcessJudge:
             else:
                 self.say("FILC-N103", "the loader is not that of a known toolchain", path)
         return described
+
+    def judge_loader_of_program(self) -> None:
+        """Say so where a program needs libraries and names no loader: the kernel then loads none."""
+        if self.program and self.content.interpreter is None:
+            self.say("FILC-N102", "the program needs libraries and names no loader")
 
     def usual_loader(self) -> closure.Loader:
         """Return the loader of a known toolchain with the rules that a library without one needs."""
@@ -210,19 +222,22 @@ class ProcessJudge:
 
     def judge_imports(self, contents: Sequence[tuple[closure.Loaded, Content | None]]) -> None:
         """Check that somebody of the right kind provides every import."""
-        providers: dict[bytes, Content] = {}
+        providers: dict[bytes, list[Content]] = {}
         for content in (self.content, *(content for _, content in contents if content is not None)):
             for name in content.exports:
-                providers.setdefault(name, content)
+                providers.setdefault(name, []).append(content)
         allows = abi.baseline().allows
         wrong: list[str] = []
         unresolved: list[str] = []
         for name, weak in self.content.imports:
-            provider = providers.get(name)
             text = name.decode("utf-8", "backslashreplace")
-            if provider is not None and not self.provides(provider, name):
-                wrong.append(f"{text} from {provider.path}")
-            elif provider is None and not weak:
+            # All of them: which one a versioned name gets is the loader's choice.
+            wrong.extend(
+                f"{text} from {provider.path}"
+                for provider in providers.get(name, ())
+                if not self.provides(provider, name)
+            )
+            if name not in providers and not weak:
                 unresolved.append(text)
         unresolved = [
             text

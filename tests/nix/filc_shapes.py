@@ -88,6 +88,10 @@ def note(origin: str) -> str:
 .Lnote:
     .asciz "simulator {origin} sections=1"
     .p2align 2
+.Limage:
+    .weak __ehdr_start
+    .hidden __ehdr_start
+    .quad __ehdr_start - .Limage
 .Lpair:
     .quad .text - .Lpair
     .quad .Lend_of_code - .text
@@ -172,7 +176,12 @@ class Shapes:
         path = self.ordinary(f"filc-{name}", source, noted=noted)
         run(["objcopy", "--prefix-symbols=pizlonated_", path])
         back = []
-        for symbol in ("filc_pollcheck_slow", "filc_start_program", "_GLOBAL_OFFSET_TABLE_"):
+        for symbol in (
+            "filc_pollcheck_slow",
+            "filc_start_program",
+            "_GLOBAL_OFFSET_TABLE_",
+            "__ehdr_start",
+        ):
             back += ["--redefine-sym", f"pizlonated_{symbol}={symbol}"]
         run(["objcopy", *back, path])
         return path

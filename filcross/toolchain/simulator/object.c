@@ -98,11 +98,12 @@ static struct bytes fail(char **problem, const char *text, const char *name)
 /* Where one note is, and where in it the places are that say where the code is. */
 struct note {
     Elf64_Shdr section;
-    size_t places; /* offset of the first in the section */
+    size_t places; /* offset in the section of what follows the text */
 };
 
-/* The text is followed by one pair for each of `code`: the distance from the pair to the code's first byte (the linker
-   fills it in) and the code's size. */
+/* The text is followed by the distance from there to the image's first byte, and a pair for each of `code`: the
+   distance from the pair to the code's first byte and the code's size. The linker fills the distances in; since there is
+   one to the image, a tool may move the note in the linked file. */
 static struct note add_note(struct buffer *output, const char *origin, uint64_t text, size_t parts, size_t symbols,
                             const Elf64_Shdr *sections, const size_t *code, size_t codes)
 {
@@ -110,7 +111,7 @@ static struct note add_note(struct buffer *output, const char *origin, uint64_t 
     int length = snprintf(description, sizeof description, "simulator %.400s text=%llu sections=%zu symbols=%zu",
                           origin, (unsigned long long)text, parts, symbols);
     size_t padded = ((size_t)length + 1 + 3) / 4 * 4;
-    Elf64_Nhdr header = {sizeof NOTE_NAME, (Elf64_Word)(codes ? padded + codes * 16 : (size_t)length + 1), NOTE_TYPE};
+    Elf64_Nhdr header = {sizeof NOTE_NAME, (Elf64_Word)(codes ? padded + 8 + codes * 16 : (size_t)length + 1), NOTE_TYPE};
     struct note note = {0};
     align(output, 4);
     size_t start = append(output, &header, sizeof header);
@@ -119,6 +120,9 @@ static struct note add_note(struct buffer *output, const char *origin, uint64_t 
     append(output, description, (size_t)length + 1);
     align(output, 4);
     note.places = output->size - start;
+    uint64_t image = 0;
+    if (codes)
+        append(output, &image, sizeof image);
     for (size_t i = 0; i < codes; i++) {
         uint64_t pair[2] = {0, sections[code[i]].sh_size};
         append(output, pair, sizeof pair);
@@ -276,6 +280,15 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         }
     }
 
+    size_t image = 0;
+    if (codes) {
+        Elf64_Sym symbol = {0};
+        symbol.st_name = (Elf64_Word)append(&strings, "__ehdr_start", sizeof "__ehdr_start");
+        symbol.st_info = ELF64_ST_INFO(STB_WEAK, STT_NOTYPE);
+        symbol.st_other = STV_HIDDEN;
+        image = append(&symbols, &symbol, sizeof symbol) / sizeof symbol + codes;
+    }
+
     /* The note's sections come last, so that no other section changes its index. */
     struct note note = add_note(&output, shape->origin, text, parts, total, old, code, codes);
     struct buffer section_names = {0};
@@ -299,8 +312,10 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         add_section_symbols(&output, sections, count, symtab, &symbols, code, codes);
         align(&output, 8);
         table.sh_offset = output.size;
+        Elf64_Rela anchor = {note.places, ELF64_R_INFO(image, R_X86_64_PC64), 0};
+        append(&output, &anchor, sizeof anchor);
         for (size_t i = 0; i < codes; i++) {
-            Elf64_Rela entry = {note.places + i * 16, ELF64_R_INFO(first + i, R_X86_64_PC64), 0};
+            Elf64_Rela entry = {note.places + 8 + i * 16, ELF64_R_INFO(first + i, R_X86_64_PC64), 0};
             append(&output, &entry, sizeof entry);
         }
         table.sh_size = output.size - table.sh_offset;
