@@ -15,7 +15,8 @@ from filcross.errors import FilcrossError, MissingRequirementError, UsageError, 
 
 if TYPE_CHECKING:
     from filcross.nixpkgs.checkout import Checkout
-    from filcross.nixpkgs.patch import PatchedCheckout, Plan, Proof
+    from filcross.nixpkgs.patch import PatchedCheckout, Plan
+    from filcross.nixpkgs.proof import Proof
 
 EXAMPLES = """Examples:
 

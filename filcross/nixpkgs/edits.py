@@ -28,6 +28,7 @@ EDIT_SET = 2
 STYLES = ("hand", "nixfmt")
 _TOP_LEVEL_NAME = re.compile(rb"^([A-Za-z_][\w'-]*) = ")
 _MANY = 8
+_PREMISE_DEPTH = 6  # of a name in `assert a.b -> c`
 
 
 class AnchorError(ValueError):
@@ -383,12 +384,18 @@ def _operand(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
 def _element(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
     wanted = edit.anchor.encode()
     looked_for = f'one list with "{edit.anchor}" that `elem … .libc` looks into'
+    elements = (
+        syntax.enclosing(node, "string_expression", 1)
+        for node in syntax.mentions(source, source.root, wanted)
+    )
     anchors = [
         element
-        for node in syntax.walk(source.root)
-        if _is_libc_question(source, node)
-        for element in syntax.applied(node)[2].named_children
-        if syntax.string_value(source, element) == wanted
+        for element in elements
+        if element is not None
+        and syntax.string_value(source, element) == wanted
+        and element.parent is not None
+        and element.parent.parent is not None
+        and element.parent == _asked_list(source, element.parent.parent)
     ]
     anchor = _only(source, anchors, looked_for)
     text = edit.text[STYLES[0]].strip()
@@ -399,16 +406,19 @@ def _element(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
     return Insertion(edit.id, anchor.start_byte, (text,))
 
 
-def _is_libc_question(source: Source, node: Node) -> bool:
+def _asked_list(source: Source, node: Node) -> Node | None:
+    """Return the list of `elem … .libc [ … ]`."""
     if node.type != "apply_expression":
-        return False
+        return None
     function, *arguments = syntax.applied(node)
-    return (
+    if (
         len(arguments) == len(("libc", "list"))
         and source.text(function).rpartition(b".")[2] == b"elem"
         and source.text(arguments[0]).rpartition(b".")[2] == b"libc"
         and arguments[1].type == "list_expression"
-    )
+    ):
+        return arguments[1]
+    return None
 
 
 # --- an assertion before an assertion --------------------------------------------------------------------
@@ -416,12 +426,14 @@ def _is_libc_question(source: Source, node: Node) -> bool:
 
 def _assertion(edit: Edit, source: Source, eol: bytes) -> Insertion | None:
     wanted = edit.anchor.encode()
-    anchors = [
-        node
-        for node in syntax.walk(source.root)
-        if node.type == "assert_expression" and _premise(source, node) == wanted
-    ]
-    anchor = _only(source, anchors, f"one `assert … .{edit.anchor} -> …`")
+    around = (
+        syntax.enclosing(node, "assert_expression", _PREMISE_DEPTH)
+        for node in syntax.mentions(source, source.root, wanted)
+    )
+    anchors = {
+        node.start_byte: node for node in around if node is not None and _premise(source, node) == wanted
+    }
+    anchor = _only(source, anchors.values(), f"one `assert … .{edit.anchor} -> …`")
     _check_scope(edit, source, anchor)
     start = source.line_start(anchor.start_byte)
     alone = source.is_first_on_line(anchor)

@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filcross import process
 from filcross.errors import MissingRequirementError, UsageError
 from filcross.nixpkgs import edits, journal
 from filcross.nixpkgs.checkout import Checkout, open_checkout
 from filcross.nixpkgs.planning import FileChange, Plan, State, forced_plan, plan, refusal
-from filcross.nixpkgs.proof import Proof, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from filcross.nix.command import Nix
+    from filcross.nixpkgs.proof import Proof
 
 __all__ = [
     "FileChange",
     "PatchedCheckout",
     "Plan",
-    "Proof",
     "State",
     "apply",
     "copy_and_patch",
@@ -164,6 +164,13 @@ def copy_and_patch(
     return replace(patched, checkout=open_checkout(target))
 
 
+def prove(root: Path, nix: Nix | None = None) -> Proof:
+    """Let Nix prove the edits of the tree at `root`: see `filcross.nixpkgs.proof`."""
+    from filcross.nixpkgs import proof
+
+    return proof.prove(root, nix)
+
+
 @contextlib.contextmanager
 def _writable(checkout: Checkout, on_wait: Callable[[str], None] | None) -> Iterator[None]:
     """Hold the tree's lock, with what an interrupted run left put right."""
@@ -191,6 +198,8 @@ def _partial_copy(partial: Path, on_wait: Callable[[str], None] | None) -> Itera
 
 
 def _remove(folder: Path) -> None:
+    from filcross import process
+
     if os.path.lexists(folder):
         process.run(["chmod", "-R", "u+rwX", "--", folder], check=False)
         shutil.rmtree(folder)
@@ -198,6 +207,8 @@ def _remove(folder: Path) -> None:
 
 def _copy(root: Path, target: Path, *, with_git: bool) -> None:
     """Copy what is in `root` into the folder `target`, with modes, times and links."""
+    from filcross import process
+
     entries = sorted(entry for entry in root.iterdir() if with_git or entry.name != ".git")
     copied = process.run(
         ["cp", "-a", "--reflink=auto", "-t", target, "--", *entries], check=False, timeout=None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 _TRAILING_COMMA = re.compile(rb",((?:\s|#[^\n]*\n|/\*.*?\*/)*\})", re.DOTALL)
+_NAME_DEPTH = 2  # of a name below its attrpath: an identifier, or the text of a string
 SETS = frozenset({"attrset_expression", "rec_attrset_expression", "let_attrset_expression"})
 
 
@@ -106,9 +107,34 @@ def value_of(binding: Node) -> Node | None:
     return binding.child_by_field_name("expression")
 
 
+def mentions(source: Source, node: Node, text: bytes) -> Iterator[Node]:
+    """Yield the innermost node at every place where `node` has `text` (whole words only), in order."""
+    word = re.compile(rb"(?<![\w'-])%b(?![\w'-])" % re.escape(text))
+    for match in word.finditer(source.data, node.start_byte, node.end_byte):
+        found = source.root.descendant_for_byte_range(*match.span())
+        if found is not None:
+            yield found
+
+
+def enclosing(node: Node, kind: str, depth: int) -> Node | None:
+    """Return the nearest node of a kind around `node` (or itself), at most `depth` steps up."""
+    current: Node | None = node
+    for _ in range(depth + 1):
+        if current is None or current.type == kind:
+            return current
+        current = current.parent
+    return None
+
+
 def bindings(source: Source, node: Node, name: bytes) -> list[Node]:
     """Return every binding of `name` below `node`, at any depth."""
-    return [n for n in walk(node) if n.type == "binding" and name_of(source, n) == name]
+    found = []
+    for mention in mentions(source, node, name):
+        path = enclosing(mention, "attrpath", _NAME_DEPTH)
+        binding = path.parent if path is not None else None
+        if binding is not None and binding.type == "binding" and name_of(source, binding) == name:
+            found.append(binding)
+    return found
 
 
 def own_bindings(node: Node) -> Iterator[Node]:
