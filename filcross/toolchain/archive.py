@@ -79,12 +79,14 @@ class _Info(tarfile.TarInfo):
 
     largest_header = Limits().header
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _METADATA and info.size > cls.largest_header:
-            raise HostileArchiveError(f"a header of the archive is {info.size} bytes long")
-        return info
+    def _proc_member(self, archive: tarfile.TarFile) -> Self:
+        """Refuse before the extension is read: `tarfile` names this method as the entry point for subclasses.
+
+        (`frombuf` is not asked by every Python: Debian's 3.11.2 has another function in between.)
+        """
+        if self.type in _METADATA and self.size > self.largest_header:
+            raise HostileArchiveError(f"a header of the archive is {self.size} bytes long")
+        return cast("Self", super()._proc_member(archive))  # type: ignore[misc]
 
 
 def check(path: Path, limits: Limits | None = None) -> Contents:

@@ -45,7 +45,7 @@ def test_a_revision_is_fetched_and_says_that_no_hash_was_checked(mirror: Path) -
     found = source.resolve(Setting(REVISION, FLAG), nix, NIX_28)
     assert found.kind == "revision"
     assert (found.path / "lib" / "systems" / "parse.nix").is_file()
-    assert str(found.path).startswith("/nix/store/")
+    assert found.path.parent == nix().store.folder
     assert "no hash was checked" in found.label
 
 

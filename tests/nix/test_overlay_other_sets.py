@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filcross import process, resources
+from filcross import resources
+from filcross.nix.command import find_nix
 from filcross.nixpkgs import patch
 from filcross.nixpkgs.checkout import open_checkout
 from filcross.overlay import write_overlay
 
 if TYPE_CHECKING:
+    from filcross import process
     from filcross.toolchain.layout import Toolchain
 
 pytestmark = pytest.mark.nix
@@ -37,7 +39,7 @@ def ask(tree: Path, overlay: Path, attribute: str, *, add: bool) -> process.Comp
     names = {"tree": tree, "overlay": overlay, "add": "yes" if add else "no"}
     for name, value in names.items():
         arguments += ["--argstr", name, value]
-    return process.run(["nix-instantiate", *arguments], check=False)
+    return find_nix(host_tools=True).run("nix-instantiate", *arguments, check=False)
 
 
 def check_sentences(tree: Path, overlay: Path, *, add: bool) -> None:
