@@ -80,6 +80,7 @@ let
         targetPackages = {
           _tools.cc = chosen;
           apple-sdk = "apple-sdk";
+          ccChooser = name: name;
         };
       };
       stages = call (import (path cross)) {
