@@ -7,16 +7,18 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from filcross.nixpkgs import series
+from filcross.nixpkgs import patch, series
 from filcross.nixpkgs.checkout import open_checkout
 
 pytestmark = [pytest.mark.trees, pytest.mark.nix]
 DATA = Path(__file__).resolve().parent.parent / "data"
+SCRIPT = DATA.parent.parent / "scripts" / "render-patches"
 
 # History of https://github.com/nix-community/nixpkgs.lib, the states at which releases branched off.
 LIB_STATES = {
@@ -144,3 +146,28 @@ def test_a_whole_tree_evaluates_without_an_overlay(tmp_path: Path) -> None:
 
 def derivations(root: Path, attributes: list[str]) -> list[str]:
     return nix(".", *(word for name in attributes for word in ("-A", name)), root=root).split()
+
+
+def test_the_rendered_patches_are_current() -> None:
+    mirror, texts = named("FILCROSS_LIB_MIRROR"), named("FILCROSS_TREE_CROSS_TEXTS")
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--lib-mirror", mirror, "--texts", texts, "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "13 patches are current\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "release"), [("FILCROSS_TREE_NIXPKGS_2020", "20.09"), ("FILCROSS_TREE_AUX", "24.05")]
+)
+def test_a_rendered_patch_does_what_the_tool_does(variable: str, release: str, tmp_path: Path) -> None:
+    """These trees are some weeks away from where the release branched off: one line of context must do."""
+    origin = named(variable)
+    for name in ("lib", "pkgs/stdenv"):
+        shutil.copytree(origin / name, tmp_path / name)
+    checkout = open_checkout(tmp_path)
+    wanted = {change.path: change.patched for change in patch.plan(checkout).files}
+    git(tmp_path, "apply", "-C1", DATA.parent.parent / "patches" / f"nixpkgs-{release}.patch")
+    assert {name: (tmp_path / name).read_bytes() for name in wanted} == wanted
