@@ -237,8 +237,8 @@ class _Loading:
     def watch(self, candidate: str) -> None:
         folder = os.path.dirname(candidate)  # noqa: PTH120
         if folder not in self.steady:
-            self.steady[folder] = _is_steady(folder)
-        if not self.steady[folder] or not _is_steady(candidate):
+            self.steady[folder] = is_steady(folder)
+        if not self.steady[folder] or not is_steady(candidate):
             self.unsteady[candidate] = None
 
     def is_self(self, name: str) -> bool:
@@ -346,7 +346,7 @@ def _inode(path: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
-def _is_steady(path: str) -> bool:
+def is_steady(path: str) -> bool:
     """Return whether every process that opens `path` gets the same file."""
     if not path.startswith("/"):
         return False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from filcross.elf.image import Image
 
 _MAX_LEFT = 64 << 20
+_PAGE, _MAX_MOVE = 4096, 1 << 16
 
 # No-operations as assemblers and linkers pad with (Intel SDM vol. 2B, NOP), int3, zeros; and the entries of
 # procedure linkage tables (x86-64 psABI 5.2, and the CET and MPX forms of GNU ld and lld).
@@ -72,10 +73,19 @@ def _numbered_code(image: Image) -> list[tuple[int, elf.Section]]:
     ]
 
 
-def note_areas(image: Image, note: SimulatorNote) -> list[Area]:
-    """Return the code that the simulator's notes point to."""
+def image_bases(image: Image) -> Sequence[int]:
+    """Return where the image's first byte may have been when the file was linked.
+
+    It is where the file's first byte is loaded; but patchelf puts new pages before a program that is linked
+    to a fixed address.
+    """
     first = next((item for item in image.segments if item.type == elf.PT_LOAD and not item.offset), None)
     base = first.address if first is not None else 0
+    return range(base, base + _MAX_MOVE, _PAGE) if image.type == elf.ET_EXEC else (base,)
+
+
+def note_areas(image: Image, note: SimulatorNote, base: int) -> list[Area]:
+    """Return the code that the simulator's notes point to, the image's first byte having been at `base`."""
     areas = [Area(-1, base + place.distance, place.size) for place in note.places if place.section < 0]
     if image.type != elf.ET_REL or image.symbols is None:
         return areas

@@ -185,7 +185,11 @@ def _judge_noted(
     """Judge a file of the simulator by its notes: all its code must be where they say."""
     found = content.findings
     code = "FILC-E308" if policy.runtimes else "FILC-N406"  # start-up code is the toolchain's to know
-    problems = [*_code_findings(image, codemap.note_areas(image, note), policy, code)]
+    problems: list[Finding] = []
+    for base in codemap.image_bases(image):
+        problems = [*_code_findings(image, codemap.note_areas(image, note, base), policy, code)]
+        if not problems:
+            break
     content.confidence = "notes and " + ("full symbol table" if names.static_table else "dynamic symbols")
     content.complete = content.kind != "static" or (names.starts and not problems)
     if note.raw:
@@ -303,6 +307,12 @@ def _shape_findings(image: elf.Image, names: _Names, policy: Policy) -> Iterator
                 "functions with Fil-C's names, but without its function objects: so is renamed ordinary code",
                 _texts(alone | names.misshapen),
             )
+    elif names.getters and policy.real and all(item.function_objects for item in policy.real):
+        yield Finding(
+            "FILC-N402",
+            "functions with Fil-C's names, but without the function objects that this toolchain makes",
+            _texts(dict.fromkeys(_GETTER + name for name in names.getters)),
+        )
     elif not any(text in policy.producers for text in _compilers(image)):
         yield Finding(
             "FILC-N402",

@@ -220,9 +220,13 @@ class Image:
         """Return whether only debugging information is here: code sections without contents."""
         code = [section for section in self.sections if section.flags & SHF_EXECINSTR]
         empty = bool(code) and all(section.type == SHT_NOBITS for section in code)
-        return empty and not any(
-            segment.type == PT_LOAD and segment.flags & PF_X and segment.file_size
-            for segment in self.segments
+        return (
+            empty
+            and not self.has_dynamic
+            and not any(
+                segment.type == PT_LOAD and segment.flags & PF_X and segment.file_size
+                for segment in self.segments
+            )
         )
 
     @property

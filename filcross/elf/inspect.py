@@ -46,6 +46,15 @@ if TYPE_CHECKING:
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "inspect"]
 
 _SHEBANG = b"#!"
+_COMPRESSED = (
+    b"\x1f\x8b",
+    b"\xfd7zXZ\0",
+    b"\x28\xb5\x2f\xfd",
+    b"BZh",
+    b"\x04\x22\x4d\x18",
+    b"LZIP",
+    b"\x5d\0\0",
+)
 _BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # https://llvm.org/docs/BitCodeFormat.html
 
 
@@ -54,8 +63,9 @@ def inspect(
 ) -> Report:
     """Judge every regular file at and below `paths`.
 
-    A path that is itself a symbolic link is followed; links met below are counted, not followed. Each
-    inode is judged once. `progress` is called with each file's path before it is judged. Raises `UsageError`
+    A path that is itself a symbolic link is followed. Links met below are followed to files elsewhere, and
+    counted otherwise. Each inode is judged once, unless what it loads depends on where it lies. `progress` is
+    called with each file's path before it is judged. Raises `UsageError`
     for a path that does not exist; files that cannot be read get the verdict `unreadable`.
     """
     return _Inspection(policy, progress).run(paths)
@@ -71,22 +81,26 @@ class _Inspection:
     def __init__(self, policy: Policy, progress: Callable[[str], None] | None) -> None:
         self.policy = policy
         self.progress = progress
-        self.contents: dict[tuple[int, int], Content] = {}
+        self.contents: dict[tuple[int | str, ...], Content] = {}
         self.skipped: dict[str, int] = {}
+        self.roots: tuple[str, ...] = ()
         self.loaders: dict[str, closure.Loader | None] = {}
         self.archives: dict[Path, tuple[str | None, ...]] = {}
         self.surroundings = Surroundings(self.content, self.loader, policy.runtimes)
 
     def run(self, paths: Sequence[Path]) -> Report:
-        files: dict[tuple[int, int], FileReport] = {}
-        links: dict[tuple[int, int], list[str]] = {}
+        files: dict[tuple[int | str, ...], FileReport] = {}
+        links: dict[tuple[int | str, ...], list[str]] = {}
         scripts: list[tuple[str, str]] = []
         for path, status in self.walk(paths):
-            inode = (status.st_dev, status.st_ino)
+            inode: tuple[int | str, ...] = (status.st_dev, status.st_ino)
             if inode in links:
-                if path not in links[inode]:
+                if path in links[inode]:
+                    continue
+                if not self.depends_on_place(inode):
                     links[inode].append(path)
-                continue
+                    continue
+                inode = (*inode, path)  # another path, perhaps another process
             links[inode] = [path]
             if self.progress is not None:
                 self.progress(path)
@@ -108,12 +122,23 @@ class _Inspection:
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
 
+    def depends_on_place(self, inode: tuple[int | str, ...]) -> bool:
+        """Return whether the same file at another path may load other libraries."""
+        content = self.contents.get(inode)
+        paths = (content.rpath or "", content.runpath or "", *content.needed) if content is not None else ()
+        return any("$" in text for text in paths)
+
     def skip(self, reason: str) -> None:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     # Finding files
 
+    def is_elsewhere(self, path: str) -> bool:
+        """Return whether the walk does not come to `path` by itself."""
+        return not any(path == root or path.startswith(f"{root}/") for root in self.roots)
+
     def walk(self, paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result]]:
+        self.roots = tuple(os.path.realpath(path).rstrip("/") for path in paths)
         for path in paths:
             try:
                 status = path.stat()
@@ -144,7 +169,11 @@ class _Inspection:
             for entry in entries:
                 try:
                     if entry.is_symlink():
-                        self.skip("symbolic link")
+                        target = os.path.realpath(entry.path)
+                        if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
+                            yield entry.path, entry.stat()
+                        else:
+                            self.skip("symbolic link")
                     elif entry.is_dir():
                         waiting.append(entry.path)
                     elif entry.is_file():
@@ -171,6 +200,8 @@ class _Inspection:
             return _unreadable(path, "FILC-N902", f"the file cannot be read: {error.strerror}")
         if head[:2] == _SHEBANG:
             raise _ScriptFound(_interpreter(head))
+        if head.startswith(_COMPRESSED):
+            raise _Unjudged("compressed file")
         raise _Unjudged("not ELF")
 
     def script_verdict(self, interpreter: str) -> str | None:

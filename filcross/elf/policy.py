@@ -48,7 +48,8 @@ class Runtime:
 
     `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
     ordinary `main` in its start-up objects, `producers` the compilers that its files name, `startup` the code
-    of its start-up objects as patterns (`filcross.elf.codemap`).
+    of its start-up objects as patterns (`filcross.elf.codemap`). `function_objects` says that its compiler
+    makes them (since 0.679), as its user libc shows.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Runtime:
     main_sizes: frozenset[int] = frozenset()
     producers: frozenset[str] = frozenset()
     startup: tuple[re.Pattern[bytes], ...] = ()
+    function_objects: bool = False
 
     @property
     def label(self) -> str:
@@ -94,6 +96,11 @@ class Policy:
                 found = self._by_hash.get(file.code_hash, ())
                 self._by_hash[file.code_hash] = (*found, Known(runtime, file))
                 self._sizes.add(file.code_size)
+
+    @property
+    def real(self) -> tuple[Runtime, ...]:
+        """Return the known toolchains that are no simulators."""
+        return tuple(runtime for runtime in self.runtimes if not runtime.simulated)
 
     @property
     def producers(self) -> frozenset[str]:
@@ -158,6 +165,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
     main_sizes: set[int] = set()
     producers: set[str] = set()
     startup: list[re.Pattern[bytes]] = []
+    function_objects = False
     glibc = False
     for entry in sorted(os.scandir(folder), key=lambda item: item.name):
         role = abi.role_of(entry.name)
@@ -170,6 +178,8 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
             producers.update(image.producers)
             noted = abi.simulator_note(image.notes) is not None
             simulated = simulated or noted
+            if role == abi.USER_LIBC and image.dynamic_symbols is not None:
+                function_objects = function_objects or b"\0pizlonatedFO_" in image.dynamic_symbols.strings
             glibc = glibc or entry.name.startswith("libc.so.")
             if digest is not None:
                 files.append(
@@ -199,6 +209,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
         main_sizes=frozenset(main_sizes),
         producers=frozenset(producers),
         startup=tuple(startup),
+        function_objects=function_objects,
     )
 
 

@@ -86,6 +86,8 @@ class ProcessJudge:
         if path is None:
             self.judge_loader_of_program()
             return self.usual_loader()
+        if not closure.is_steady(path):
+            self.say("FILC-N211", "which loader is used depends on the process", path)
         content = self.content_of(path)
         described = self.surroundings.loader(path)
         if content is None or described is None:

@@ -565,3 +565,50 @@ def test_healthy_files_of_other_linker_styles_stay_filc(shapes: Shapes) -> None:
     run(["strip", "--strip-debug", shapes.root / "copy"])
     file = judge(shapes, shapes.root / "copy")
     assert (file.verdict, codes(file)) == ("filc", set())
+
+
+def test_a_hard_link_beside_other_libraries(shapes: Shapes) -> None:
+    """`$ORIGIN` makes one file two programs."""
+    good, evil = shapes.root / "good", shapes.root / "evil"
+    for folder in (good, evil):
+        folder.mkdir()
+    shutil.copy(shapes.root / "libanswer.so", good)
+    shapes.shared("libanswer.so", [shapes.ordinary("evil", ANSWER)], folder=evil)
+    program = shapes.program(
+        "good/p", [shapes.filc("h", HELLO)], "-l:libanswer.so", runpath=f"$ORIGIN:{shapes.lib}"
+    )
+    (evil / "p").hardlink_to(program)
+    report = inspect([good, evil], shapes.policy())
+    verdicts = {file.path: file.verdict for file in report.files}
+    assert verdicts[str(good / "p")] == "filc"
+    assert verdicts[str(evil / "p")] == "mixed"
+
+
+def test_a_link_to_an_ordinary_program_elsewhere(shapes: Shapes) -> None:
+    folder = shapes.root / "result"
+    folder.mkdir()
+    shutil.copy(shapes.root / "hello", folder / "hello")
+    (folder / "true").symlink_to("/bin/true")
+    report = inspect([folder], shapes.policy())
+    assert [file.verdict for file in report.files] == ["filc", "foreign"]
+    assert report.exit_code == 1
+
+
+def test_a_loader_by_a_relative_path(shapes: Shapes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shapes.lib)
+    program = shapes.hello("hello2", loader=LOADER)
+    file = judge(shapes, program)
+    assert file.verdict not in GOOD
+    assert "FILC-N211" in codes(file)
+
+
+def test_a_library_that_poses_as_a_debug_file(shapes: Shapes) -> None:
+    """Without code, but it brings an ordinary library with it."""
+    empty = assembled(shapes, "empty", ".data\n.long 1\n")
+    library = shapes.shared("libempty.so", [empty], "--no-as-needed", "/lib/x86_64-linux-gnu/libm.so.6")
+    editor = Editor(library)
+    at, fields = editor.section(".data")
+    editor.put_section(at, [fields[0], 8, fields[2] | 4, *fields[3:]])
+    file = judge(shapes, editor.save())
+    assert file.verdict == "foreign"
+    assert "FILC-E201" in codes(file)
