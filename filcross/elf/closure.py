@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +41,8 @@ _MAX_LOADER = 16 << 20
 _TOKEN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
 _MUSL_TOKEN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")  # musl does not ask what comes after the name
 _MAX_LINKS = 40
+_MAX_CACHE = 32 << 20
+_CACHE_MAGIC = b"glibc-ld.so.cache1.1"
 _GLIBC_TOKEN = re.compile(r"\$(?:LIB\b|\{LIB\})")
 
 
@@ -178,6 +181,18 @@ def load(
     return _Loading(path, image, loader, read).run(direct=direct)
 
 
+def locate(
+    name: str, path: str, image: Loadable, loader: Loader, read: Callable[[str], Loadable | None]
+) -> str | None:
+    """Return where `loader` would find the library `name` for the file at `path` (`None`: nowhere)."""
+    walk = _Loading(path, image, loader, read)
+    for candidate, _ in walk.candidates(name, walk.root):
+        found = read(candidate)
+        if found is not None and (found.bits, found.machine) == (image.bits, image.machine):
+            return candidate
+    return None
+
+
 @dataclass(slots=True)
 class _Object:
     path: str
@@ -200,6 +215,7 @@ class _Loading:
         self.missing: list[Missing] = []
         self.unsteady: dict[str, None] = {}
         self.steady: dict[str, bool] = {}
+        self.cache: dict[str, tuple[str, ...]] | None = None
         self.inodes = {_inode(path): self.root}
         self.self_loaded = False
 
@@ -294,7 +310,20 @@ class _Loading:
             return
         search = self.musl_search if self.loader.flavour == "musl" else self.glibc_search
         for folder, how in search(current):
+            if how == "default path" and self.loader.flavour == "glibc":
+                yield from self.cached(name)
             yield f"{folder}/{name}", how
+
+    def cached(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield what glibc's cache says (every entry: which one is taken depends on the processor)."""
+        if self.cache is None:
+            place = "/etc/ld.so.cache"
+            if abi.LOADER_NAME.match(os.path.basename(self.loader.path)):  # noqa: PTH119
+                folder = os.path.dirname(os.path.realpath(self.loader.path))  # noqa: PTH120
+                place = f"{os.path.dirname(folder)}/etc/ld.so.cache"  # noqa: PTH120
+            self.cache = read_cache(place)
+        for path in self.cache.get(name, ()):
+            yield path, "ld.so.cache"
 
     def musl_search(self, current: _Object) -> Iterator[tuple[str, str]]:
         item: _Object | None = current
@@ -344,6 +373,30 @@ def _inode(path: str) -> tuple[int, int]:
     except OSError:
         return (-1, -1)
     return (status.st_dev, status.st_ino)
+
+
+def read_cache(path: str) -> dict[str, tuple[str, ...]]:
+    """Return the libraries by name in glibc's cache at `path` (no readable cache: none).
+
+    Format: glibc, sysdeps/generic/dl-cache.h (`struct cache_file_new`).
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            raw = file.read(_MAX_CACHE)
+    except OSError:
+        return {}
+    start = raw.find(_CACHE_MAGIC)
+    if start < 0 or len(raw) < start + 48:
+        return {}
+    (count,) = struct.unpack_from("<I", raw, start + 20)
+    found: dict[str, tuple[str, ...]] = {}
+    for number in range(min(count, (len(raw) - start - 48) // 24)):
+        key, value = struct.unpack_from("<II", raw, start + 48 + number * 24 + 4)
+        texts = [raw[start + at : raw.find(b"\0", start + at)] for at in (key, value)]
+        if all(texts):
+            name, place = (os.fsdecode(text) for text in texts)
+            found[name] = (*found.get(name, ()), place)
+    return found
 
 
 def is_steady(path: str) -> bool:

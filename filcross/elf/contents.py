@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, codemap
+from filcross.elf import abi, codemap, strings
 from filcross.elf import image as elf
 from filcross.elf.layout import layout_findings
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
@@ -46,6 +46,7 @@ class Content:
     imports: tuple[tuple[bytes, bool], ...] = ()
     counts: tuple[int, int] = (0, 0)
     main_size: int | None = None
+    may_load: tuple[str, ...] = ()
     complete: bool = True
 
     @property
@@ -174,6 +175,11 @@ def _judge_filc(
     else:
         _judge_real(content, image, names, policy)
     _kind_findings(content)
+    texts = strings.read_only_texts(image)
+    content.may_load = strings.may_load(image, content.imports, texts)
+    panics = strings.gave_up(texts)
+    if panics:
+        found.append(Finding("FILC-I322", "the compiler gave up on some code: a panic stands for it", panics))
     if image.filters:
         found.append(Finding("FILC-N210", "the file asks for filter or audit libraries", image.filters))
     content.verdict = decide(FILC, found)

@@ -78,6 +78,7 @@ class ProcessJudge:
             self.judge_sandwich(contents, loader)
             if not self.content.known:
                 self.judge_imports(contents)
+                self.judge_optional(loader)
         return tuple(found)
 
     def loader(self) -> closure.Loader:
@@ -201,6 +202,20 @@ class ProcessJudge:
                 loaded.path,
             )
         self.judge_places(core, loader)
+
+    def judge_optional(self, loader: closure.Loader) -> None:
+        """Say what the file may load at run time, by its notes and the names in its data."""
+        ordinary: list[str] = []
+        other: list[str] = []
+        for name in self.content.may_load:
+            path = closure.locate(name, self.content.path, self.content, loader, self.content_of)
+            content = self.content_of(path) if path is not None else None
+            bad = content is not None and content.verdict in BAD
+            (ordinary if bad or abi.is_ordinary_soname(name) else other).append(name)
+        if ordinary:
+            self.say("FILC-N213", "names ordinary libraries to load at run time", *ordinary)
+        if other:
+            self.say("FILC-I212", "names libraries to load at run time", *other)
 
     def is_unknown_runtime(self, loaded: closure.Loaded, content: Content) -> bool:
         """Return whether a file has the name of a runtime file, and no toolchain is known to compare it."""

@@ -612,3 +612,58 @@ def test_a_library_that_poses_as_a_debug_file(shapes: Shapes) -> None:
     file = judge(shapes, editor.save())
     assert file.verdict == "foreign"
     assert "FILC-E201" in codes(file)
+
+
+LOADS = """
+extern void *dlopen(const char *, int);
+extern void filc_pollcheck_slow(void);
+static const char *volatile names[] = {"%s"};
+void *answer(void) { filc_pollcheck_slow(); return dlopen(names[0], 2); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("libm.so.6", "no-evidence"),
+        ("/lib/x86_64-linux-gnu/libz.so.1", "no-evidence"),
+        ("libevil.so", "no-evidence"),
+        ("libanswer.so", "filc"),
+        ("libabsent.so.1", "filc"),
+    ],
+)
+def test_libraries_that_are_loaded_at_run_time(shapes: Shapes, name: str, expected: str) -> None:
+    shapes.shared("libevil.so", [shapes.ordinary("evil", ANSWER)])
+    runpath = f"{shapes.root}:{shapes.lib}"
+    library = shapes.shared(
+        "libloads.so", [shapes.filc("loads", LOADS % name)], "-l:libc.so", "-l:libpizlo.so", runpath=runpath
+    )
+    file = judge(shapes, library)
+    code = "FILC-N213" if expected != "filc" else "FILC-I212"
+    assert file.verdict == expected
+    assert [name] == [text for finding in file.findings if finding.code == code for text in finding.evidence]
+
+
+def test_libraries_that_a_note_names(shapes: Shapes) -> None:
+    text = """
+    .section .note.dlopen, "a", @note
+    .p2align 2
+    .long 4, 2f - 1f, 0x407c0c0a
+    .asciz "FDO"
+1:  .asciz "[{\\"soname\\":[\\"libgcc_s.so.1\\",\\"libmore.so\\"]}, 3, {\\"soname\\": 4}]"
+2:
+    """
+    library = shapes.library("libnoted.so", ANSWER, assembled(shapes, "noted", text))
+    file = judge(shapes, library)
+    found = {finding.code: finding.evidence for finding in file.findings}
+    assert file.verdict == "no-evidence"
+    assert (found["FILC-N213"], found["FILC-I212"]) == (("libgcc_s.so.1",), ("libmore.so",))
+
+
+def test_code_that_the_compiler_gave_up_on_is_reported(shapes: Shapes) -> None:
+    source = ANSWER + 'const char panic[] = "filc panic: cannot handle inline asm: rdpmc";'
+    source += 'const char other[] = "@llvm.x86.rdpmc";'
+    file = judge(shapes, shapes.library("libpanic.so", source))
+    (finding,) = [finding for finding in file.findings if finding.code == "FILC-I322"]
+    assert file.verdict == "filc"
+    assert finding.evidence == ("cannot handle inline asm: rdpmc", "@llvm.x86.rdpmc")

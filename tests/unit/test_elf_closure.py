@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from elf_packer import Elf, Sym
 
 from filcross.elf import image as elf
-from filcross.elf.closure import Loader, Process, describe_loader, load
+from filcross.elf.closure import Loader, Process, describe_loader, load, read_cache
+from filcross.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,3 +207,29 @@ def test_a_program_behind_a_link_looks_beside_itself(
     make("real/lib/liba.so")
     (tmp_path / "link").symlink_to("real/bin/program")
     assert found(process(tmp_path / "link", flavour))["liba.so"] == f"{tmp_path}/real/bin/../lib/liba.so"
+
+
+def test_glibcs_cache_is_asked_before_the_default_folders(tmp_path: Path) -> None:
+    """A cache that the real ldconfig made."""
+    ldconfig = shutil.which("ldconfig", path="/sbin:/usr/sbin")
+    if ldconfig is None:
+        pytest.skip("no ldconfig on this machine")
+    prefix, libraries = tmp_path / "sandwich", tmp_path / "cached"
+    for folder in (prefix / "lib", prefix / "etc", libraries):
+        folder.mkdir(parents=True)
+    shutil.copy(os.path.realpath("/lib/x86_64-linux-gnu/libm.so.6"), libraries / "libm.so.6")
+    run([ldconfig, "-X", "-C", prefix / "etc" / "ld.so.cache", libraries])
+    cache = read_cache(str(prefix / "etc" / "ld.so.cache"))
+    assert cache["libm.so.6"][0] == str(libraries / "libm.so.6")
+    program = tmp_path / "program"
+    program.write_bytes(Elf(needed=["libm.so.6"]).pack())
+    result = process(program, "glibc", f"{prefix}/lib/ld-fil1-x86_64.so")
+    assert found(result) == {"libm.so.6": str(libraries / "libm.so.6"), **found(result)}
+    assert result.objects[1].how == "ld.so.cache"
+
+
+@pytest.mark.parametrize("cut", [0, 20, 47, 48, 60, 100])
+def test_a_damaged_cache_is_no_cache(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "cache"
+    path.write_bytes((b"glibc-ld.so.cache1.1" + b"\xff" * 200)[:cut])
+    assert read_cache(str(path)) == {}
