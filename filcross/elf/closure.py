@@ -15,12 +15,13 @@ import os
 import re
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from filcross.elf import abi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from filcross.elf.image import Image
 
@@ -215,7 +216,7 @@ class _Loading:
         self.missing: list[Missing] = []
         self.unsteady: dict[str, None] = {}
         self.steady: dict[str, bool] = {}
-        self.cache: dict[str, tuple[str, ...]] | None = None
+        self.cache: Mapping[str, tuple[str, ...]] | None = None
         self.inodes = {_inode(path): self.root}
         self.self_loaded = False
 
@@ -375,16 +376,23 @@ def _inode(path: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
-def read_cache(path: str) -> dict[str, tuple[str, ...]]:
+def read_cache(path: str) -> Mapping[str, tuple[str, ...]]:
     """Return the libraries by name in glibc's cache at `path` (no readable cache: none).
 
     Format: glibc, sysdeps/generic/dl-cache.h (`struct cache_file_new`).
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            raw = file.read(_MAX_CACHE)
+        status = os.stat(path)  # noqa: PTH116
+        return _read_cache(path, status.st_mtime_ns, status.st_size)
     except OSError:
         return {}
+
+
+@lru_cache(maxsize=8)
+def _read_cache(path: str, changed: int, size: int) -> Mapping[str, tuple[str, ...]]:
+    del changed, size
+    with open(path, "rb") as file:  # noqa: PTH123
+        raw = file.read(_MAX_CACHE)
     start = raw.find(_CACHE_MAGIC)
     if start < 0 or len(raw) < start + 48:
         return {}

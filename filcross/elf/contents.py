@@ -370,6 +370,7 @@ def _sort_names(image: elf.Image) -> _Names:
 def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dynamic: bool) -> None:
     """Sort one table's symbols into `names`; local symbols belong to the file symbol before them."""
     linked = dynamic or image.type == elf.ET_REL
+    kind = image.kind
     file = b""
     for symbol in table.symbols():
         local = symbol.bind == elf.STB_LOCAL and not dynamic
@@ -384,9 +385,9 @@ def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dyna
         elif not name:
             continue
         elif symbol.section == elf.SHN_UNDEF:
-            _sort_import(symbol, name, names, image.kind, linked=linked)
+            _sort_import(symbol, name, names, kind, linked=linked)
         else:
-            _sort_definition(image, symbol, name, names, linked=linked, file=file)
+            _sort_definition(image, symbol, name, names, kind, linked=linked, file=file)
 
 
 def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, linked: bool) -> None:
@@ -403,7 +404,14 @@ def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, l
 
 
 def _sort_definition(
-    image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names, *, linked: bool, file: bytes
+    image: elf.Image,
+    symbol: elf.Symbol,
+    name: bytes,
+    names: _Names,
+    kind: str,
+    *,
+    linked: bool,
+    file: bytes,
 ) -> None:
     visible = symbol.bind != elf.STB_LOCAL and symbol.visibility in (elf.STV_DEFAULT, elf.STV_PROTECTED)
     if linked and visible:
@@ -418,7 +426,7 @@ def _sort_definition(
     names.starts = names.starts or (name == abi.START_PROGRAM and code)
     if name == b"main" and code:
         names.main_size = symbol.size
-    if abi.baseline().allows(name, defined=True, kind=image.kind, code=code):
+    if abi.baseline().allows(name, defined=True, kind=kind, code=code):
         return
     if symbol.bind == elf.STB_LOCAL:
         names.ordinary_local[name, file] = None

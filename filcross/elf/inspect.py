@@ -273,6 +273,7 @@ class _Inspection:
         members: list[FileReport] = []
         hashes: list[str | None] = []
         other = empty = 0
+        runtime_name = abi.role_of(os.path.basename(path)) is not None  # noqa: PTH119
         for member in archive.members(window):
             label = f"{path}({member.name})"
             try:
@@ -283,7 +284,8 @@ class _Inspection:
                         )
                         continue
                     image = elf.read_image(inner)
-                    hashes.append(image.code_hash())
+                    if runtime_name:
+                        hashes.append(image.code_hash())
                     if image.is_empty_object:
                         empty += 1
                         continue
