@@ -5,7 +5,10 @@ Every setting remembers where its value comes from, so that `filcross doctor` an
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,21 +81,11 @@ def load(flags: dict[str, str | None], *, start: Path | None = None) -> Settings
     `start` is the folder from which the project file is searched upwards (default: the current one).
     Raises `UsageError` for a file or value that makes no sense.
     """
-    user_file = Path(platformdirs.user_config_dir("filcross", appauthor=False)) / "config.toml"
-    project = _find_project_file(start or Path.cwd())
-    files = (user_file, project)
-    layers = [(_read(file), str(file)) for file in files if file is not None and file.is_file()]
     chosen: dict[str, Setting] = {}
+    layers = _layers(start)
     for name, choices in _CHOICES.items():
-        setting = Setting(None, "default")
-        for values, origin in layers:
-            if name in values:
-                setting = Setting(str(values[name]), origin)
-        variable = f"FILCROSS_{name.upper()}"
-        if os.environ.get(variable):
-            setting = Setting(os.environ[variable], variable)
-        if flags.get(name) is not None:
-            setting = Setting(flags[name], f"--{name}")
+        given = (setting for setting in _candidates(name, flags, layers) if setting.value is not None)
+        setting = next(given, Setting(None, "default"))
         if choices and setting.value is not None and setting.value not in choices:
             raise UsageError(
                 f"`{setting.value}` is not a value for `{name}` (from {setting.origin})",
@@ -100,6 +93,85 @@ def load(flags: dict[str, str | None], *, start: Path | None = None) -> Settings
             )
         chosen[name] = setting
     return Settings(**chosen)
+
+
+def candidates(
+    name: str, flags: dict[str, str | None], *, start: Path | None = None
+) -> tuple[Setting, Setting, Setting, Setting]:
+    """Return every place where the setting `name` may be: flag, environment, project file, user file.
+
+    The first one with a value counts. Arguments and errors are those of `load`.
+    """
+    flag, variable, project, user = _candidates(name, flags, _layers(start))
+    return flag, variable, project, user
+
+
+def user_file() -> Path:
+    """Return where the user's own settings are, whether the file exists or not."""
+    return Path(platformdirs.user_config_dir("filcross", appauthor=False)) / "config.toml"
+
+
+def project_file(start: Path | None = None) -> Path | None:
+    """Return the project file that counts in the folder `start` (default: the current one), if any."""
+    return _find_project_file(start or Path.cwd())
+
+
+def write(file: Path, name: str, value: str | None) -> None:
+    """Set `name` to `value` in a file of settings (None: take it out); all else stays as it is.
+
+    The file is wholly old or wholly new. Raises `UsageError` for a file that is not valid.
+    """
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if file.exists():
+        _read(file)
+    lines = text.splitlines(keepends=True)
+    end = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    mine = [number for number in range(end) if re.match(rf"\s*[\"']?{name}[\"']?\s*=", lines[number])]
+    fresh = [] if value is None else [f"{name} = {json.dumps(value, ensure_ascii=False)}\n"]
+    if mine:
+        lines[mine[0] : mine[0] + 1] = fresh
+    else:
+        if end and lines[end - 1 : end] and not lines[end - 1].endswith("\n"):
+            lines[end - 1] += "\n"
+        lines[end:end] = fresh
+    new = "".join(lines)
+    expected = tomllib.loads(text)
+    expected.pop(name, None)
+    if tomllib.loads(new) != expected | ({} if value is None else {name: value}):
+        raise UsageError(f"{file} is too unusual to be changed by a program", hint=f"set `{name}` by hand")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, place = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(new)
+        mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+        Path(place).chmod(mode)
+        Path(place).replace(file.resolve())
+    finally:
+        Path(place).unlink(missing_ok=True)
+
+
+def value_in(file: Path, name: str) -> str | None:
+    """Return what one file of settings says about `name`; see `load` for the errors."""
+    value = _read(file).get(name) if file.is_file() else None
+    return None if value is None else str(value)
+
+
+def _layers(start: Path | None) -> tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]:
+    """Return the project's and the user's file: what to call it, and its values."""
+    project, user = project_file(start), user_file()
+    mine = (str(user), _read(user) if user.is_file() else {})
+    return (str(project or PROJECT_FILE), _read(project) if project is not None else {}), mine
+
+
+def _candidates(
+    name: str, flags: dict[str, str | None], layers: tuple[tuple[str, dict[str, Any]], ...]
+) -> list[Setting]:
+    variable = f"FILCROSS_{name.upper()}"
+    given = [Setting(flags.get(name), f"--{name}"), Setting(os.environ.get(variable) or None, variable)]
+    return given + [
+        Setting(str(values[name]) if name in values else None, origin) for origin, values in layers
+    ]
 
 
 def _find_project_file(start: Path) -> Path | None:

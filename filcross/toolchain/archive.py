@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from filcross.errors import UnsupportedInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
 
@@ -101,14 +101,22 @@ def check(path: Path, limits: Limits | None = None) -> Contents:
     return rules.contents()
 
 
-def unpack(path: Path, folder: Path, limits: Limits | None = None) -> Contents:
+def unpack(
+    path: Path,
+    folder: Path,
+    limits: Limits | None = None,
+    *,
+    before: Callable[[Contents], None] | None = None,
+) -> Contents:
     """Unpack the archive at `path` into the new folder `folder`, without the archive's own top folder.
 
     The whole archive is checked first; see `check` for the rules and errors. Owners, special bits and times
-    of the archive are not taken over.
+    of the archive are not taken over. `before` is called with what was found, when nothing is written yet.
     """
     limits = limits or Limits()
     expected = check(path, limits)
+    if before is not None:
+        before(expected)
     folder.mkdir()
     with _reading(path, limits) as (archive, rules):
         for entry in archive:

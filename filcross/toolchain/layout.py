@@ -65,6 +65,14 @@ _SCRIPT = re.compile(rb"GROUP\s*\(([^)]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """The archive that a toolchain was installed from: its address and its hash (hexadecimal sha256)."""
+
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Toolchain:
     """A Fil-C toolchain on disk.
 
@@ -81,6 +89,7 @@ class Toolchain:
     arch: str
     loader: str
     layout: str = "pizfix"
+    archive: Archive | None = None
 
     @property
     def simulated(self) -> bool:

@@ -1,19 +1,33 @@
-"""Which toolchain a run uses, and why: what a flag, variable or file names, else the best installed."""
+"""Which toolchain a run uses, and why: one order, in which the first place with an answer counts.
+
+1. the flag `--toolchain`; 2. the variable FILCROSS_TOOLCHAIN; 3. the project file `filcross.toml`;
+4. the user's default (`config.toml`); 5. the newest installed release; 6. the pinned release, if its archive
+is on this machine (nothing is downloaded in the middle of a build); 7. the simulator.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
-
-from filcross.toolchain import store
+from filcross.errors import FilcrossError
+from filcross.toolchain import install, releases, store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from filcross.config import Setting
     from filcross.toolchain.layout import Toolchain
+
+PLACES = (
+    "flag",
+    "environment",
+    "project file",
+    "user default",
+    "newest installed release",
+    "pinned release",
+    "simulator",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +38,81 @@ class Selection:
     why: str
 
 
-def select(setting: Setting, tell: Callable[[str], None]) -> Selection:
-    """Return the toolchain that `setting` names, else the newest installed release, else the simulator.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One place of the order: what it is, where it is looked up, what it says (None: nothing), and a remark.
 
-    `tell` gets a sentence before something takes long. Raises the errors of `store.resolve`.
+    `taken` marks the one that counts.
+    """
+
+    place: str
+    origin: str
+    value: str | None
+    remark: str
+    taken: bool
+
+
+def select(setting: Setting, tell: Callable[[str], None]) -> Selection:
+    """Return the toolchain that `setting` names, else the first of the order (see the module) that there is.
+
+    `tell` gets a sentence before something takes long. Raises the errors of `store.resolve`, and those of
+    `install.install` for the pinned release.
     """
     if setting.value is not None:
         if setting.value == store.SIMULATOR:
             _announce(tell)
         return Selection(store.resolve(setting.value), f"named by {setting.origin}")
-    releases = [
-        entry.toolchain
-        for entry in store.entries()
-        if entry.toolchain is not None and not entry.toolchain.simulated
-    ]
-    if releases:
-        newest = max(releases, key=lambda toolchain: _version(toolchain.version))
+    newest = store.newest_release()
+    if newest is not None:
         return Selection(newest, "the newest installed release")
+    pinned = releases.default()
+    if _is_here(pinned):
+        tell(f"toolchain: installing the pinned release {pinned.version}, whose archive is on this machine")
+        done = install.install(install.Wish(pinned.name), tell=tell)
+        return Selection(done.toolchain, "the pinned release")
     _announce(tell)
-    return Selection(store.ensure(), "no Fil-C release is installed")
+    why = (
+        f"no Fil-C release is installed; `filcross toolchain install {pinned.version}` brings the pinned one"
+    )
+    return Selection(store.ensure(), why)
+
+
+def _is_here(pinned: releases.Asset) -> bool:
+    return install.cached(pinned.url).is_file()
+
+
+def explain(candidates: Sequence[Setting]) -> tuple[Step, ...]:
+    """Return the whole order with what each place says; `candidates` is `config.candidates("toolchain", …)`.
+
+    Nothing is made or installed.
+    """
+    newest, pinned = store.newest_release(), releases.default()
+    here = "its archive is here" if _is_here(pinned) else "not on this machine"
+    install_it = f"{here}; filcross toolchain install {pinned.version}"
+    rows = [
+        *((setting.origin, setting.value, _remark(setting.value)) for setting in candidates),
+        (str(store.store_dir()), newest.name if newest else None, str(newest.root) if newest else "none"),
+        ("releases.toml", pinned.name if _is_here(pinned) else None, f"{pinned.name}: {install_it}"),
+        ("made on the spot", store.SIMULATOR, "not memory-safe; made from this machine's clang and musl"),
+    ]
+    first = next(number for number, (_, value, _) in enumerate(rows) if value is not None)
+    return tuple(
+        Step(place, origin, value, remark, taken=number == first)
+        for number, (place, (origin, value, remark)) in enumerate(zip(PLACES, rows, strict=True))
+    )
+
+
+def _remark(value: str | None) -> str:
+    if value is None:
+        return "not set"
+    if value == store.SIMULATOR:
+        return "made when it is needed"
+    try:
+        return str(store.resolve(value).root)
+    except FilcrossError as error:
+        return f"cannot be used: {error.message}"
 
 
 def _announce(tell: Callable[[str], None]) -> None:
-    if not any(entry.name == store.SIMULATOR and entry.toolchain for entry in store.entries()):
+    if not store.is_taken(store.SIMULATOR):
         tell("toolchain: making the ABI simulator from this machine's clang and musl")
-
-
-def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return Version("0")

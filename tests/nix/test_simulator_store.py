@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 import threading
@@ -47,7 +48,9 @@ def test_ensure_makes_one_once_even_when_two_ask(tmp_path: Path) -> None:
     assert [entry.name for entry in store.entries()] == ["simulator"]
     assert store.resolve("simulator") == first
     folder = store.store_dir() / ".simulators"
-    assert [item.name for item in folder.iterdir()] == [first.root.name], "nothing half made stays"
+    assert {item.name for item in folder.iterdir()} == {first.root.name, "host.json"}, (
+        "nothing half made stays"
+    )
 
     # The other style is another one, beside it; the name now means the new one.
     other = store.ensure(style="yolo")
@@ -64,27 +67,22 @@ def test_ensure_makes_one_once_even_when_two_ask(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_folder_gets_a_name(simulator: Toolchain, tmp_path: Path) -> None:
-    copy = tmp_path / "a release"
-    shutil.copytree(simulator.root, copy, symlinks=True)
-    installed = store.install(copy, name="mine")
-    assert (installed.name, installed.root) == ("mine", copy)
-    assert store.install(copy, name="mine") == installed
-    assert store.resolve("mine") == installed
-    assert store.resolve(str(copy)).root == copy
-    with pytest.raises(UsageError, match="called `mine` already"):
-        store.install(simulator.root, name="mine")
-    for bad in ("../up", ".hidden", "a/b", "simulator", "a b"):
-        with pytest.raises(UsageError):
-            store.install(copy, name=bad)
-    shutil.rmtree(copy)
-    entry = store.entries()[0]
-    assert entry.toolchain is None
-    assert entry.problem
-    store.remove("mine")
-    assert store.entries() == ()
-    with pytest.raises(UsageError, match="no toolchain is called"):
-        store.remove("mine")
+def test_a_simulator_that_is_there_is_found_without_asking_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.ensure()
+    note = json.loads((store.store_dir() / ".simulators" / "host.json").read_text())
+    assert any(path.endswith("/driver.c") for path in note["watched"])
+
+    def forbidden() -> None:
+        raise AssertionError("the host was asked")
+
+    monkeypatch.setattr("filcross.toolchain.simulator.host.find_host_tools", forbidden)
+    assert store.ensure() == first
+    # A newer compiler on PATH, say, is noticed.
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(AssertionError, match="the host was asked"):
+        store.ensure()
 
 
 def test_unknown_names_and_paths(tmp_path: Path) -> None:
@@ -171,7 +169,7 @@ def test_commands(simulator: Toolchain, tmp_path: Path) -> None:
     assert filcross("list")["toolchains"] == []
     copy = tmp_path / "copy"
     shutil.copytree(simulator.root, copy, symlinks=True)
-    installed = filcross("install", copy, "--name", "mine")
+    installed = filcross("link", "mine", copy)
     assert installed["kind"] == "toolchain"
     shown = filcross("show", "mine")["toolchain"]
     assert isinstance(shown, dict)

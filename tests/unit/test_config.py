@@ -63,3 +63,51 @@ def test_the_cache_folder_is_tagged(home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     tag = config.cache_dir() / "CACHEDIR.TAG"
     assert tag.read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+
+
+def test_every_place_of_a_setting_is_named_in_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = home / "project"
+    (start / "filcross.toml").write_text('toolchain = "project"\n')
+    monkeypatch.setenv("FILCROSS_TOOLCHAIN", "")
+    flag, variable, project, user = config.candidates("toolchain", {"toolchain": None}, start=start)
+    assert (flag, variable) == (
+        config.Setting(None, "--toolchain"),
+        config.Setting(None, "FILCROSS_TOOLCHAIN"),
+    )
+    assert project == config.Setting("project", str(start / "filcross.toml"))
+    assert user == config.Setting(None, str(config.user_file()))
+    assert config.load({}, start=start).toolchain == project
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("", "0.686", 'toolchain = "0.686"\n'),
+        ("# a remark\n", "x", '# a remark\ntoolchain = "x"\n'),
+        ("store = 'auto'", "x", "store = 'auto'\ntoolchain = \"x\"\n"),
+        ("toolchain = 'old' # why\nstore = 'auto'\n", "new", "toolchain = \"new\"\nstore = 'auto'\n"),
+        ("toolchain = 'old'\nstore = 'auto'\n", None, "store = 'auto'\n"),
+        ("store = 'auto'\n", None, "store = 'auto'\n"),
+        ('"toolchain" = "old"\n', 'with "quotes" and ü', 'toolchain = "with \\"quotes\\" and ü"\n'),
+    ],
+)
+def test_a_setting_is_written_and_all_else_kept(
+    tmp_path: Path, before: str, value: str | None, after: str
+) -> None:
+    file = tmp_path / "folder" / "filcross.toml"
+    if before:
+        file.parent.mkdir()
+        file.write_text(before)
+    config.write(file, "toolchain", value)
+    assert file.read_text() == after
+    assert config.value_in(file, "toolchain") == value
+    assert [item.name for item in file.parent.iterdir()] == ["filcross.toml"]
+
+
+@pytest.mark.parametrize("text", ["toolchain = [", 'store = """\ntoolchain = 1\n"""\n'])
+def test_a_file_that_cannot_be_changed_safely_stays(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "filcross.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError):
+        config.write(file, "toolchain", "x")
+    assert file.read_text() == text

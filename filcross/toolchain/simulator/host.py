@@ -54,11 +54,9 @@ class HostTools:
     kernel_headers: tuple[tuple[str, Path], ...]
     """The folders `linux`, `asm` and `asm-generic`: name and place."""
 
-    def fingerprint(self) -> str:
-        """Return a hash (hex) that changes when any of these tools is upgraded."""
-        digest = hashlib.sha256()
-        digest.update(repr((self.compiler, self.binutils_version, self.musl_version, self.libgcc)).encode())
-        files = [
+    def files(self) -> list[Path]:
+        """Return the files and folders whose upgrade makes another simulator."""
+        return [
             Path(self.compiler.path),
             Path(self.linker),
             self.musl_libraries / "libc.a",
@@ -66,7 +64,12 @@ class HostTools:
             self.libgcc,
             *(place for _, place in self.kernel_headers),
         ]
-        for file in files:
+
+    def fingerprint(self) -> str:
+        """Return a hash (hex) that changes when any of these tools is upgraded."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.compiler, self.binutils_version, self.musl_version, self.libgcc)).encode())
+        for file in self.files():
             status = file.stat()
             digest.update(f"{file.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
@@ -85,7 +88,7 @@ def find_host_tools(*, prefer_gcc: bool = False) -> HostTools:
         )
     compiler = find_compiler(prefer_gcc=prefer_gcc)
     libraries, headers = _find_musl()
-    kernel = tuple((name, _find_kernel_headers(name)) for name in ("linux", "asm", "asm-generic"))
+    kernel = find_kernel_headers()
     linker = find_program("ld", hint=INSTALL_HINT)
     banner = run([linker, "--version"]).stdout.splitlines()
     return HostTools(
@@ -193,6 +196,14 @@ def _musl_version(libraries: Path) -> str:
             hint="install musl 1.2.2 or newer (Debian 12 has 1.2.3)",
         )
     return match.group(1)
+
+
+def find_kernel_headers() -> tuple[tuple[str, Path], ...]:
+    """Return the folders of the kernel's headers that a toolchain needs: name and place.
+
+    Raises `MissingRequirementError` where the machine lacks one.
+    """
+    return tuple((name, _find_kernel_headers(name)) for name in ("linux", "asm", "asm-generic"))
 
 
 def _find_kernel_headers(name: str) -> Path:
