@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, process, resources
 from filcross.errors import FilcrossError, UsageError
+from filcross.toolchain.install import archive_file
+from filcross.toolchain.layout import refuse_for_builds
+from filcross.toolchain.releases import to_sri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +81,9 @@ def _nix_files() -> dict[str, bytes]:
     }
 
 
-def _describe(toolchain: Toolchain) -> dict[str, str | bool]:
+def _describe(toolchain: Toolchain) -> dict[str, Any]:
+    refuse_for_builds(toolchain)
+    archive = _archive(toolchain)
     return {
         "name": toolchain.name,
         "version": toolchain.version,
@@ -87,8 +92,21 @@ def _describe(toolchain: Toolchain) -> dict[str, str | bool]:
         "arch": toolchain.arch,
         "loader": toolchain.loader,
         "llvm_version": _llvm_version(toolchain),
-        "path": str(toolchain.root.resolve()),
+        # One of the two: an archive is the same everywhere, a folder is this machine's.
+        "archive": archive,
+        "path": str(toolchain.root.resolve()) if archive is None else None,
     }
+
+
+def _archive(toolchain: Toolchain) -> dict[str, str] | None:
+    """Return what Nix fetches the toolchain by (address, SRI hash, name), or None: only a folder is left."""
+    if toolchain.archive is None:
+        return None
+    file = archive_file(toolchain.archive)
+    if toolchain.archive.url.startswith("file:") and not file.is_file():
+        return None
+    name = re.sub(r"[^A-Za-z0-9+._?=-]", "-", file.name).lstrip(".")
+    return {"url": toolchain.archive.url, "hash": to_sri(toolchain.archive.sha256), "name": name}
 
 
 def _llvm_version(toolchain: Toolchain) -> str:

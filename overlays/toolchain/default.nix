@@ -17,8 +17,12 @@ let
     "lib_gcverify"
     "lib_test_gcverify"
   ];
+  # A published release is fetched by its hash, so that everybody's build is the same and a binary cache can serve it.
+  # A folder of the user's goes in by its content.
   folder =
-    if lib.hasPrefix "${builtins.storeDir}/" toolchain.path then
+    if (toolchain.archive or null) != null then
+      release
+    else if lib.hasPrefix "${builtins.storeDir}/" toolchain.path then
       builtins.storePath toolchain.path
     else
       builtins.path {
@@ -26,6 +30,22 @@ let
         path = /. + toolchain.path;
         filter = path: _: !(builtins.elem (baseNameOf path) unused);
       };
+  release =
+    final.runCommand "filc-release-${label}"
+      {
+        src = final.buildPackages.fetchurl { inherit (toolchain.archive) name url hash; };
+        exclude = map (name: "--exclude=*/pizfix/${name}") unused;
+        dontPatchELF = true;
+        dontStrip = true;
+        meta = {
+          description = "Fil-C ${toolchain.version} as it was published, unpacked";
+          inherit platforms;
+        };
+      }
+      ''
+        mkdir "$out"
+        tar -xf "$src" -C "$out" --strip-components=1 --no-same-owner $exclude
+      '';
 
   platforms = [ "x86_64-linux" ];
   patchelf = final.buildPackages.patchelf;

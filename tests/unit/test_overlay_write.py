@@ -51,6 +51,7 @@ def test_the_folder_holds_every_nix_file_and_the_parameters(toolchain: Toolchain
         "arch": "x86_64",
         "loader": "ld-fil1-x86_64.so",
         "llvm_version": "20.1.8",
+        "archive": None,
         "path": str(toolchain.root),
     }
 
