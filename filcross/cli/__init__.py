@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ EPILOG = (
 )
 
 NOT_JUDGED = 4
+_GARBAGE_THRESHOLD = 50_000
 
 app = typer.Typer(
     name="filcross",
@@ -64,6 +66,7 @@ def main() -> None:
     """Run the command line: the one handler that turns an error into words and an exit code."""
     from filcross.cli import output
 
+    gc.set_threshold(_GARBAGE_THRESHOLD)  # imports make many objects that stay: looking at them is wasted
     signal.signal(signal.SIGTERM, _terminate)
     _register(sys.argv[1:])
     try:
