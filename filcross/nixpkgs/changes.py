@@ -95,12 +95,14 @@ def _like(text: bytes, change: Change) -> bytes:
 
 
 def _after_binding(source: Source, binding: Node, text: bytes, *, spaced: bool) -> bytes:
-    """Put attributes after the line of `binding`, with an empty line before where one follows."""
+    """Put attributes after the line of `binding`; `spaced` ones get empty lines around them."""
     if not source.is_first_on_line(binding):
         raise PlaceError("the attribute after which to go stands among others on a line")
     end = source.data.find(b"\n", binding.end_byte) + 1
-    space = b"\n" if spaced and source.data[end : end + 1] == b"\n" else b""
-    return source.data[:end] + space + text + source.data[end:]
+    following = source.data[end:].partition(b"\n")[0].strip()
+    if spaced:
+        text = b"\n" + text + (b"" if following in {b"", b"}"} else b"\n")
+    return source.data[:end] + text + source.data[end:]
 
 
 def _add_binding(change: Change, source: Source) -> bytes:

@@ -11,6 +11,7 @@ import re
 import tempfile
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -288,11 +289,10 @@ class _Mailer:
     """A scratch repository in which git writes the mails; nothing of the user's configuration has a say."""
 
     def __init__(self, folder: Path, author: str, date: str) -> None:
-        name, email = author.rstrip(">").rsplit(" <", 1)
-        who = {"NAME": name, "EMAIL": email, "DATE": date}
+        seconds = int(datetime.fromisoformat(date).timestamp())
         self._folder = folder
+        self._signature = f"{author} {seconds} +0000"
         self._environment = {
-            **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()},
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_DIR": str(folder / ".git"),
@@ -304,10 +304,10 @@ class _Mailer:
         """Commit `base`, then the commits, and write these as mails; return the mails' names."""
         self._folder.mkdir()
         self._git("init", "--quiet", "--template=")
-        self._commit(base, "base\n")
-        first = self._git("rev-parse", "HEAD").strip()
-        for one in commits:
-            self._commit(one.contents, one.message)
+        history = [("base\n", base), *((one.message, one.contents) for one in commits)]
+        blobs = self._blobs([data for _, contents in history for data in contents.values()])
+        stream = "".join(self._commit(message, contents, blobs) for message, contents in history)
+        self._git("fast-import", "--quiet", stdin=stream)
         written = self._git(
             "format-patch",
             "--no-signature",
@@ -317,17 +317,31 @@ class _Mailer:
             "--numbered",
             "--subject-prefix=DRAFT PATCH",
             f"--output-directory={output}",
-            first,
+            f"series~{len(commits)}..series",
         )
         return [Path(line).name for line in written.splitlines()]
 
-    def _commit(self, contents: dict[str, bytes], message: str) -> None:
-        for path, data in contents.items():
-            file = self._folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        self._git("add", "--force", "--all")
-        self._git("commit", "--quiet", "--no-verify", "--cleanup=verbatim", "--file=-", stdin=message)
+    def _blobs(self, contents: list[bytes]) -> dict[bytes, str]:
+        """Put contents into the repository; return their names in it."""
+        folder = self._folder / "contents"
+        folder.mkdir()
+        for number, data in enumerate(contents):
+            (folder / str(number)).write_bytes(data)
+        paths = "".join(f"contents/{number}\n" for number in range(len(contents)))
+        names = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths).split()
+        return dict(zip(contents, names, strict=True))
+
+    def _commit(self, message: str, contents: dict[str, bytes], blobs: dict[bytes, str]) -> str:
+        """Return a commit as `git fast-import` reads it, on top of the one before."""
+        head = [
+            "commit refs/heads/series",
+            f"author {self._signature}",
+            f"committer {self._signature}",
+            f"data {len(message.encode())}",
+            message,
+        ]
+        files = [f"M 100644 {blobs[data]} {path}" for path, data in sorted(contents.items())]
+        return "\n".join([*head, *files, "", ""])
 
     def _git(self, *arguments: str, stdin: str | None = None) -> str:
         return process.run(["git", *arguments], cwd=self._folder, env=self._environment, stdin=stdin).stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from filcross.nixpkgs import patch, series
+from filcross.nixpkgs import changes, patch, series
 from filcross.nixpkgs.checkout import open_checkout
 
 pytestmark = [pytest.mark.trees, pytest.mark.nix]
@@ -171,3 +171,26 @@ def test_a_rendered_patch_does_what_the_tool_does(variable: str, release: str, t
     wanted = {change.path: change.patched for change in patch.plan(checkout).files}
     git(tmp_path, "apply", "-C1", DATA.parent.parent / "patches" / f"nixpkgs-{release}.patch")
     assert {name: (tmp_path / name).read_bytes() for name in wanted} == wanted
+
+
+def test_the_code_of_2026_in_another_layout(tmp_path: Path) -> None:
+    origin = named("FILCROSS_TREE_COREPKGS")
+    root = tmp_path / "tree"
+    for name in ("systems", "stdenv", "build-support", "pkgs/gnu-config"):
+        shutil.copytree(origin / name, root / name, symlinks=True)
+    written = applied(root, tmp_path / "series")
+    assert [mail.step for mail in written.mails] == ["systems", "stdenv", "wrappers", "gnu-config"]
+    assert {one.step for one in written.left_out} == {"systems", "packages", "libc", "manual"}
+    for mail in written.mails:
+        for name in mail.changed:
+            subprocess.run(["nix-instantiate", "--parse", root / name], check=True, capture_output=True)
+    # The same place-finding on the fork's top level, whose names are other ones.
+    top = (origin / "top-level.nix").read_bytes()
+    pairs = (('"musl"', '"filc"'), ("  musl\n", "  filc-libc\n"))
+    changed = changes.make(changes.Change("like-arm", path=("libc",), anchor="musl", pairs=pairs), top)
+    assert b'    else if libc == "filc" then\n      filc-libc\n    else if libc == "musl" then\n' in changed
+    pairs = (("musl", "filc"),)
+    changed = changes.make(
+        changes.Change("like-element", path=("libiconv",), anchor="musl", pairs=pairs), changed
+    )
+    assert b'        "glibc"\n        "filc"\n        "musl"\n' in changed

@@ -7,6 +7,8 @@
   buildPackages,
   fetchurl,
   patchelf,
+  wrapBintoolsWith,
+  wrapCCWith,
 }:
 
 let
@@ -108,13 +110,6 @@ let
         langCC = true;
         filcVersion = version;
         lib = filc-libc;
-        cflags = [
-          "--filc-crt-path=${filc-libc}/lib"
-          "--filc-dynamic-linker=${filc-libc}/lib/${loader}"
-          "--filc-include=${lib.getDev filc-libc}/include"
-          "--filc-stdfil-include=${lib.getDev filc-libc}/stdfil-include"
-          "--filc-os-include=${lib.getDev filc-libc}/os-include"
-        ];
         # Checks that Fil-C makes unnecessary, or flags that its clang was never tried with.
         hardeningUnsupportedFlags = [
           "fortify"
@@ -160,7 +155,38 @@ let
       platforms = [ "x86_64-linux" ];
     };
   };
+
+  filc-bintools = wrapBintoolsWith {
+    bintools = filc-bintools-unwrapped;
+    libc = filc-libc;
+  };
+
+  filcc = wrapCCWith {
+    cc = filc-cc-unwrapped;
+    bintools = filc-bintools;
+    libc = filc-libc;
+    # A clang takes GCC's runtime libraries by default; Fil-C has its own. # where pkgs/build-support/cc-wrapper/default.nix says useCcForLibs
+    gccForLibs = null; # where pkgs/build-support/cc-wrapper/default.nix says gccForLibs
+    useCcForLibs = false; # where pkgs/build-support/cc-wrapper/default.nix says useCcForLibs
+    extraBuildCommands = ''
+      echo "${
+        lib.concatStringsSep " " [
+          "--filc-crt-path=${filc-libc}/lib"
+          "--filc-dynamic-linker=${filc-libc}/lib/${loader}"
+          "--filc-include=${lib.getDev filc-libc}/include"
+          "--filc-stdfil-include=${lib.getDev filc-libc}/stdfil-include"
+          "--filc-os-include=${lib.getDev filc-libc}/os-include"
+        ]
+      }" >> $out/nix-support/cc-cflags
+    '';
+  };
 in
 {
-  inherit filc-bintools-unwrapped filc-cc-unwrapped filc-libc;
+  inherit
+    filc-bintools
+    filc-bintools-unwrapped
+    filc-cc-unwrapped
+    filc-libc
+    filcc
+    ;
 }

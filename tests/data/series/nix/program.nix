@@ -9,7 +9,8 @@ let
   pkgs = (import (/. + tree) { overlays = [ overlay ]; }).pkgsCross.filc;
 in
 {
-  inherit (pkgs.buildPackages) filc-cc-unwrapped gnu-config;
+  inherit (pkgs.buildPackages) gnu-config;
+  inherit (pkgs.buildPackages.filcPackages) filc-cc-unwrapped;
   program = pkgs.stdenv.mkDerivation {
     name = "program";
     dontUnpack = true;
