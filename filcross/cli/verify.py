@@ -12,12 +12,15 @@ from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOpt
 if TYPE_CHECKING:
     from filcross.cli.output import Output
     from filcross.elf.policy import Runtime
+    from filcross.elf.verdict import Report
 
 EXAMPLES = """\b
 Examples:
   filcross verify ./result                      every ELF file of a build
   filcross verify ./result --toolchain simulator
   filcross verify program --trust-runtime /opt/filc/pizfix/lib
+  filcross verify ./result --no-closure         only these files, not what they refer to
+  filcross verify ./result --report out.sarif --report out.xml
   filcross verify ./result --json | jq '.files[] | select(.verdict != "filc") | .path'
 
 \b
@@ -46,6 +49,21 @@ def verify(
             "--trust-runtime", metavar="PATH", help="A folder whose runtime files are trusted (repeatable)."
         ),
     ] = None,
+    closure: Annotated[
+        bool,
+        typer.Option(
+            "--closure/--no-closure",
+            help="For paths in a Nix store: judge everything that they refer to as well.",
+        ),
+    ] = True,
+    reports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write a report too: .json, .sarif, .xml (JUnit) or .txt (repeatable).",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
@@ -58,11 +76,63 @@ def verify(
 
     del debug
     out = output.Output(as_json, verbose, quiet)
+    for target in reports or []:
+        _check_report(target)
     runtimes = _runtimes(toolchain, trust_runtime or [], out)
+    if closure:
+        paths = _with_closure(paths, out)
     report = inspect.inspect(paths, policy.policy_for(runtimes))
+    for target in reports or []:
+        _write_report(target, report)
     out.document("verify", json.render(report))
     out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.paint))
     raise typer.Exit(report.exit_code)
+
+
+def _with_closure(paths: list[Path], out: Output) -> list[Path]:
+    """Return `paths` with everything that those of them refer to that are in a Nix store."""
+    from filcross.nix import closure
+
+    stored = list(dict.fromkeys(path for path in map(closure.store_path, paths) if path is not None))
+    if not stored:
+        return paths
+    found, how = closure.runtime_closure(stored)
+    out.say(f"closure: {len(found)} store paths (by {how}; --no-closure looks at the given paths only)")
+    return [*(path for path in paths if closure.store_path(path) is None), *found]
+
+
+def _check_report(target: Path) -> None:
+    from filcross.errors import UsageError
+
+    if target.suffix not in (".json", ".sarif", ".xml", ".txt"):
+        raise UsageError(
+            f"no report format is known for {target}",
+            hint="name a file ending in .json, .sarif, .xml or .txt",
+        )
+
+
+def _write_report(target: Path, report: Report) -> None:
+    import json as codec
+
+    from filcross import __version__
+    from filcross.errors import UsageError
+    from filcross.report import json, junit, sarif, text
+
+    if target.suffix == ".xml":
+        content = junit.render(report)
+    elif target.suffix == ".txt":
+        content = text.render(report, verbose=1) + "\n"
+    elif target.suffix == ".sarif":
+        content = codec.dumps(sarif.render(report, __version__), indent=1) + "\n"
+    else:
+        document = {"schema_version": 1, "kind": "verify", **json.render(report)}
+        content = codec.dumps(document, indent=1) + "\n"
+    try:
+        target.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the report {target} cannot be written: {error.strerror}", hint="choose a folder that exists"
+        ) from error
 
 
 def _runtimes(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:

@@ -1,0 +1,81 @@
+"""A report as SARIF 2.1.0, the format of code-scanning services.
+
+Specification: https://docs.oasis-open.org/sarif/sarif/v2.1.0/. Each finding is a result at its file; the
+rules are the findings' codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from filcross.elf.verdict import finding_titles
+from filcross.report.text import printable
+
+if TYPE_CHECKING:
+    from filcross.elf.verdict import FileReport, Finding, Report
+
+_LEVELS = {"error": "error", "unknown": "warning", "warning": "warning", "info": "note"}
+_KINDS = {"error": "fail", "unknown": "open", "warning": "review", "info": "informational"}
+
+
+def render(report: Report, version: str) -> dict[str, Any]:
+    """Return the report as plain data; `version` is filcross' own."""
+    titles = finding_titles()
+    rules = sorted({finding.code for file in report.files for _, finding in _findings(file)})
+    return {
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "filcross",
+                        "semanticVersion": version,
+                        "rules": [
+                            {"id": code, "shortDescription": {"text": titles.get(code, code)}}
+                            for code in rules
+                        ],
+                    }
+                },
+                "invocations": [{"executionSuccessful": True, "exitCode": report.exit_code}],
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    _result(path, finding, rules.index(finding.code))
+                    for file in report.files
+                    for path, finding in _findings(file)
+                ],
+                "properties": {
+                    "verdict": report.verdict,
+                    "simulated": report.simulated,
+                    "counts": report.counts,
+                    "skipped": dict(report.skipped),
+                },
+            }
+        ],
+    }
+
+
+def _findings(file: FileReport) -> list[tuple[str, Finding]]:
+    found = [(file.path, finding) for finding in file.findings]
+    for member in file.members:
+        found.extend(_findings(member))
+    return found
+
+
+def _result(path: str, finding: Finding, index: int) -> dict[str, Any]:
+    kind = _KINDS[finding.severity]
+    evidence = f": {', '.join(finding.evidence)}" if finding.evidence else ""
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "kind": kind,
+        "level": _LEVELS[finding.severity] if kind == "fail" else "none",
+        "message": {"text": printable(finding.message + evidence)},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(path)}}}],
+    }
+
+
+def _uri(path: str) -> str:
+    text = quote(path.encode("utf-8", "surrogateescape"), safe="/+-._~()")
+    return f"file://{text}" if text.startswith("/") else text
