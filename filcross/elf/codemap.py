@@ -119,7 +119,12 @@ def unaccounted(
         position, end = start, start + size
         for first, last in (*sorted(wanted.get(section, ())), (end, end)):
             if position < min(first, end):
-                raw = image.window.read(offset + position - start, min(min(first, end) - position, _MAX_LEFT))
+                run = min(first, end) - position
+                if run > _MAX_LEFT:
+                    left.append(Area(section, position, run))
+                    position = max(position, last)
+                    continue
+                raw = image.window.read(offset + position - start, run)
                 left.extend(Area(section, position + at, length) for at, length in _strange(raw, patterns))
             position = max(position, last)
     return tuple(left)

@@ -21,6 +21,8 @@ _CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
 _GETTER = b"pizlonated_"
 _OBJECTS = (b"pizlonatedFO_", b"pizlonatedGP_", b"pizlonatedGS_", b"pizlonatedDO_")
 _FUNCTION_OBJECT = 40
+_MARKERS = frozenset({elf.STT_SECTION, elf.STT_FILE})
+_FIRST_GLOBAL = 16  # the first value of a symbol's type and binding that is not local
 
 
 @dataclass(slots=True)
@@ -360,11 +362,45 @@ def _texts(names: dict[bytes, None]) -> tuple[str, ...]:
 
 def _sort_names(image: elf.Image) -> _Names:
     names = _Names(static_table=image.symbols is not None and len(image.symbols) > 1)
+    tables = [table for table in (image.dynamic_symbols, image.symbols) if table is not None]
+    named = any(abi.PREFIX in table.strings or abi.CHECK_PREFIX in table.strings for table in tables)
+    if not named and abi.simulator_note(image.notes) is None:
+        _sort_ordinary(image, tables, names)
+        return names
     if image.dynamic_symbols is not None:
         _sort_table(image, image.dynamic_symbols, names, dynamic=True)
     if image.symbols is not None:
         _sort_table(image, image.symbols, names, dynamic=False)
     return names
+
+
+def _sort_ordinary(image: elf.Image, tables: list[elf.SymbolTable], names: _Names) -> None:
+    """Sort the symbols of a file without any name of Fil-C: only evidence that it is ordinary is wanted.
+
+    The second table is read only where the first has none.
+    """
+    known = abi.baseline().entries
+    for table in tables:
+        strings, find = table.strings, table.strings.find
+        for offset, info, _, section, value, _ in table.rows():
+            end = find(b"\0", offset)
+            if end < 0:
+                raise elf.ImageError(f"symbol name at {offset} lies outside its string table")
+            kind = info & 15
+            if info < _FIRST_GLOBAL and kind in _MARKERS:
+                continue
+            names.total += 1
+            name = strings[offset:end]
+            if not name or info < _FIRST_GLOBAL or name in known:
+                continue
+            if not section:
+                names.ordinary_imports[name] = None
+            elif kind in _CODE_TYPES or (kind == elf.STT_NOTYPE and _in_code(image, section)):
+                names.ordinary_code[name] = None
+            elif section != elf.SHN_ABS or value:
+                names.ordinary_data[name] = None
+        if names.ordinary_imports or names.ordinary_code:
+            return
 
 
 def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dynamic: bool) -> None:

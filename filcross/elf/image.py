@@ -160,8 +160,13 @@ class SymbolTable:
 
     def symbols(self) -> Iterator[Symbol]:
         """Yield every symbol but the null entry."""
-        for name, info, other, section, value, size in self.rows():
-            yield Symbol(self.name(name), info >> 4, info & 15, other & 3, section, value, size)
+        strings, find, new = self.strings, self.strings.find, tuple.__new__
+        for offset, info, other, section, value, size in self.rows():
+            end = find(b"\0", offset)
+            if end < 0:
+                raise ImageError(f"symbol name at {offset} lies outside its string table")
+            fields = (strings[offset:end], info >> 4, info & 15, other & 3, section, value, size)
+            yield new(Symbol, fields)
 
 
 @dataclass(frozen=True, slots=True)
