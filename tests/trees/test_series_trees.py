@@ -132,7 +132,8 @@ def test_a_whole_tree_evaluates_without_an_overlay(tmp_path: Path) -> None:
     assert written.left_out == ()
     assert own_tests(root) == "[ ]"
     assert derivations(root, others) == before
-    packages = ["hello", "zlib", "openssl", "curl", "git", "python3"]
+    packages = ["zlib", "openssl", "curl", "bash", "coreutils", "python3", "perl", "sqlite"]
+    packages += ["git", "libxml2", "openssh", "gnutar", "gnused", "gawk", "pcre2", "nghttp2"]
     found = derivations(root, [f"pkgsCross.filc.{name}" for name in packages])
     assert len([path for path in found if "-x86_64-unknown-linux-filc.drv" in path]) == len(packages)
     job = [
