@@ -246,6 +246,26 @@ def test_what_has_no_place_is_left_out_and_said(current: Path, tmp_path: Path) -
     assert "- packages, attributes: " in (written.folder / "README.md").read_text()
 
 
+def test_a_tree_without_a_place_for_the_compiler(current: Path, tmp_path: Path) -> None:
+    shapes = DATA / "patch" / "shapes"
+    shutil.copy(shapes / "config.cross.nix", current / "pkgs/stdenv/cross/default.nix")
+    written = applied(current, tmp_path / "series")
+    (left_out,) = written.left_out
+    assert (left_out.step, left_out.change) == ("stdenv", "compiler")
+    assert "config.replaceCrossStdenv" in left_out.reason
+    assert '"filc"' in (current / "pkgs/stdenv/cross/default.nix").read_text()
+
+
+def test_files_that_newer_trees_have(current: Path, tmp_path: Path) -> None:
+    shapes = DATA / "patch" / "shapes"
+    shutil.copy(shapes / "tools.cross.nix", current / "pkgs/stdenv/cross/default.nix")
+    shutil.copy(shapes / "tools.nix", current / "pkgs/top-level/stage-tools.nix")
+    written = applied(current, tmp_path / "series")
+    assert written.left_out == ()
+    (stdenv,) = [mail for mail in written.mails if mail.step == "stdenv"]
+    assert "pkgs/top-level/stage-tools.nix" in stdenv.changed
+
+
 def test_a_tree_without_a_release_has_no_release_note(current: Path, tmp_path: Path) -> None:
     (current / ".version").unlink()
     written = series.export(open_checkout(current), tmp_path / "series")
