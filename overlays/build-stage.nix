@@ -12,6 +12,7 @@ let
   toolchain = import ./toolchain { inherit parameters final lib; };
   wrappers = import ./wrappers { inherit parameters final prev; };
   gnuConfig = import ./gnu-config { inherit final prev lib; };
+  otherCompilers = import ./other-compilers.nix { inherit final prev lib; };
 in
 {
   filc-libc = toolchain.libc;
@@ -33,4 +34,5 @@ in
 // ifAsked "bintools" final.filc-bintools
 // ifAsked "libcCross" final.filc-libc
 // ifAsked "glibcCross" final.filc-libc
+// otherCompilers
 // gnuConfig

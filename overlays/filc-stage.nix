@@ -10,6 +10,14 @@ let
 
   libc = final.buildPackages.filc-libc;
   otherSets = import ./other-sets.nix { inherit prev lib; };
+  flavour = import ./flavour {
+    inherit
+      parameters
+      prev
+      final
+      lib
+      ;
+  };
   answers = import ./libc {
     inherit
       parameters
@@ -33,7 +41,5 @@ otherSets
   };
   targetPackages = final.pkgsTargetTarget;
 }
-// ifAsked "libcCross" libc
-// ifAsked "glibcCross" libc
-// ifAsked "libc" libc
+// flavour
 // answers

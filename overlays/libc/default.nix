@@ -52,10 +52,38 @@ let
     getconf = program "getconf";
     getent = program "getent";
   };
+
+  # The C library under every name that a tree has for one, with the outputs that those have (a tree's `splice.nix`
+  # would take an output that is not listed from the build machine's libc of that name).
+  asked =
+    libc
+    // {
+      bin = libc.out;
+      static = libc.out;
+      inherit (programs) getent;
+      outputs = libc.outputs ++ [
+        "bin"
+        "static"
+        "getent"
+      ];
+    };
+  names = [
+    "libcCross"
+    "glibcCross"
+    "muslCross"
+    "libc"
+    "glibc"
+    "musl"
+  ];
 in
 {
   libintl = null;
 }
+// builtins.intersectAttrs prev (lib.genAttrs names (_: asked))
+# Data for any program that reads glibc's locales; those of the build machine are as good.
+// ifAsked "glibcLocales" (
+  if parameters.toolchain.flavour == "glibc" then final.buildPackages.glibcLocales else null
+)
 // ifAsked "unixtools" ((prev.unixtools or { }) // programs)
 // ifAsked "getconf" programs.getconf
 // ifAsked "getent" programs.getent

@@ -16,6 +16,18 @@ filcComesFirst() {
     done
   done
 }
+# Recipes of CPython before 2025 compute the name of the module with its build settings from the platform's ABI. CPython
+# takes it from what the compiler says, so the name of the module that is there goes into the setup hook.
+filcNamesPythonModule() {
+  local module hook=${out-}/nix-support/setup-hook
+  if ! [[ -f $hook ]]; then return 0; fi
+  for module in "$out"/lib/python*/_sysconfigdata_*.py; do
+    if ! [[ -e $module ]]; then continue; fi
+    module=${module##*/}
+    sed -i "s/_PYTHON_SYSCONFIGDATA_NAME='[^']*'/_PYTHON_SYSCONFIGDATA_NAME='${module%.py}'/" "$hook"
+  done
+}
 if (( ${hostOffset:-0} < 0 && ${targetOffset:-0} == 0 )); then
   filcComesFirst
+  postFixupHooks+=(filcNamesPythonModule)
 fi
