@@ -1,0 +1,1 @@
+"""Surveys, plans and comparisons over many packages."""
