@@ -108,6 +108,8 @@ def _agrees(section: Section, loads: list[Segment]) -> bool:
 
 def _executable_memory(image: Image) -> Iterator[str]:
     loads = _loads(image)
+    if any(item.type == elf.PT_GNU_STACK and item.flags & elf.PF_X for item in image.segments):
+        yield "the stack"
     for segment in loads:
         if not segment.flags & elf.PF_X:
             continue

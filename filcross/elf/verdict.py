@@ -24,6 +24,9 @@ VERDICTS = (FILC, RUNTIME, FOREIGN, MIXED, NO_EVIDENCE, UNREADABLE)
 GOOD = frozenset({FILC, RUNTIME})
 BAD = frozenset({FOREIGN, MIXED})
 
+UNSEEN = ("unreadable folder", "vanished")
+"""Reasons to skip that leave open what was there."""
+
 MAX_EVIDENCE = 200
 
 
@@ -120,6 +123,8 @@ class Report:
         verdicts = {file.verdict for file in self.files}
         if verdicts & BAD:
             return 1
+        if any(self.skipped.get(reason) for reason in UNSEEN):
+            return 4
         return 0 if verdicts and verdicts <= GOOD else 4
 
 

@@ -118,7 +118,7 @@ def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:
     if not report.files:
         return paint("nothing to judge: no ELF file was found", "warn")
     if report.exit_code:
-        return paint("not shown: some files could not be judged", "warn")
+        return paint("not shown: some files could not be judged or looked at", "warn")
     if report.simulated:
         return paint(
             "yes: every file has the shape of Fil-C code; made by the simulator, so nothing is memory-safe",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -667,3 +668,31 @@ def test_code_that_the_compiler_gave_up_on_is_reported(shapes: Shapes) -> None:
     (finding,) = [finding for finding in file.findings if finding.code == "FILC-I322"]
     assert file.verdict == "filc"
     assert finding.evidence == ("cannot handle inline asm: rdpmc", "@llvm.x86.rdpmc")
+
+
+def test_an_executable_stack(shapes: Shapes) -> None:
+    file = judge(shapes, shapes.hello("hello2", "-z", "execstack"))
+    assert (file.verdict, codes(file)) == ("no-evidence", {"FILC-N318"})
+
+
+def test_code_that_a_linker_script_makes(shapes: Shapes) -> None:
+    script = shapes.root / "insert.ld"
+    script.write_text("SECTIONS { .made : { BYTE(0x31) BYTE(0xc0) BYTE(0xc3) } } INSERT AFTER .text;\n")
+    good = shapes.filc("h", HELLO)
+    run(["objcopy", "--rename-section", ".made=.made,alloc,code", good])
+    program = shapes.program("hello2", [good], f"-T{script}", "-l:libanswer.so")
+    editor = Editor(program)
+    at, fields = editor.section(".made")
+    editor.put_section(at, [*fields[:2], 6, *fields[3:]])
+    file = judge(shapes, editor.save())
+    assert file.verdict not in GOOD
+
+
+def test_a_folder_that_cannot_be_looked_into(shapes: Shapes) -> None:
+    folder = shapes.root / "result"
+    folder.mkdir()
+    shutil.copy(shapes.root / "hello", folder / "hello")
+    report = inspect([folder], shapes.policy())
+    assert report.exit_code == 0
+    unseen = replace(report, skipped={"unreadable folder": 1})
+    assert (unseen.exit_code, unseen.verdict) == (4, "unknown")
