@@ -70,7 +70,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     used, no space.
     """
     from filcross.overlay import write_overlay
-    from filcross.toolchain import nixstore
+    from filcross.toolchain import install, nixstore
     from filcross.toolchain.selection import select
 
     version = command.version()
@@ -89,7 +89,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     host_tools = chosen.kind == source.EMBEDDED or bootstrap == "host" or toolchain.simulated
     nix = command.find_nix(host_tools=host_tools, preference=settings.store.value)
     tell(f"Nix {nix.version_text}, the {nix.store.kind} store at {nix.store.folder}: {nix.store.reason}")
-    if nixstore.add_archive(nix, toolchain, config.state_dir() / "roots" / "toolchains") is not None:
+    if nixstore.add_archive(nix, toolchain, install.nix_roots()) is not None:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
     overlay = write_overlay(toolchain, _overlay_folder(toolchain))

@@ -386,12 +386,13 @@ def remove(
 ) -> None:
     """Delete an installed toolchain or the simulator, or forget the name of a linked folder (which stays)."""
     del debug
+    from filcross.toolchain import install as station
     from filcross.toolchain import releases, store
 
     output = Output(as_json, verbose, quiet)
     if not store.is_taken(name) and releases.is_version(name):
         name = releases.full_name(name)
-    store.remove(name)
+    station.remove(name)
     output.say(f"{name} is removed")
     output.document("toolchain-removed", {"name": name})
 

@@ -318,7 +318,7 @@ class _Rules:
     def _kind(self, entry: tarfile.TarInfo) -> str:
         if entry.issparse() or "GNU.sparse.major" in entry.pax_headers:
             raise HostileArchiveError(f"{_show(entry.name)} is a sparse file, which no release has")
-        if entry.mode & (stat.S_ISUID | stat.S_ISGID):
+        if entry.mode & (stat.S_ISUID | stat.S_ISGID) and not entry.isdir():
             raise HostileArchiveError(f"{_show(entry.name)} would run with another user's rights (setuid)")
         if entry.isdir():
             return "folder"
@@ -356,10 +356,10 @@ class _Rules:
     def _spell(self, path: tuple[str, ...]) -> None:
         """Refuse two names in one folder that a file system could take for one.
 
-        The C library's headers have such names (xt_mark.h and xt_MARK.h of the kernel), so only folders and
-        programs matter: what lies outside `include` folders.
+        Headers have such names (xt_mark.h and xt_MARK.h of the kernel), and so do terminal descriptions in
+        `share`: there it is allowed.
         """
-        if any(part in _HEADER_FOLDERS for part in path):
+        if any(part in _ANY_SPELLING for part in path):
             return
         folded = tuple(unicodedata.normalize("NFKC", part).casefold() for part in path)
         first = self._folded.setdefault(folded, path)
@@ -410,7 +410,7 @@ class _Rules:
 
 
 _MOST_STEPS = 400
-_HEADER_FOLDERS = frozenset({"include", "stdfil-include", "os-include", "yolo-include"})
+_ANY_SPELLING = frozenset({"include", "stdfil-include", "os-include", "yolo-include", "share"})
 
 
 def _show(name: str) -> str:

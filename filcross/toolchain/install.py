@@ -84,8 +84,10 @@ def install(
     """
     if wish.name is not None:
         store.check_name(wish.name)
+    with _Store.open(tell):
+        pass  # a store that cannot be written is said before anything is downloaded
+    package = _fetch(wish, tell, on_progress, patience)
     with _Store.open(tell) as place:
-        package = _fetch(wish, tell, on_progress, patience)
         present = _present(wish, package)
         if present is not None:
             return present
@@ -109,6 +111,28 @@ def link(name: str, folder: Path) -> Installed:
         shown = proof.prove(toolchain)
         origin = records.Origin("link", str(toolchain.root), None, "a folder of yours, which has no hash")
         return place.name(name, toolchain, origin, shown, files=None)
+
+
+def remove(name: str) -> None:
+    """Remove a toolchain, with its download and its root in the Nix store unless another name needs them.
+
+    A linked folder stays where it is. Raises `UsageError` if there is no such name.
+    """
+    record = store.record_of(name)
+    store.remove(name)
+    sha256 = record.origin.sha256 if record is not None else None
+    others = (store.record_of(other) for other in store.names())
+    if record is None or sha256 is None or any(one and one.origin.sha256 == sha256 for one in others):
+        return
+    if not record.origin.source.startswith("file:"):
+        shutil.rmtree(cached(record.origin.source).parent, ignore_errors=True)
+    for root in nix_roots().glob(f"{sha256[:16]}-*"):
+        root.unlink(missing_ok=True)
+
+
+def nix_roots() -> Path:
+    """Return the folder of the garbage-collector roots of installed archives (`SHA256-STORE`)."""
+    return config.state_dir() / "roots" / "toolchains"
 
 
 def _present(wish: Wish, package: _Package) -> Installed | None:

@@ -217,7 +217,8 @@ def _ask(toolchain: Toolchain) -> tuple[str, str]:
             says = run([driver, "--version"], check=False, timeout=20).stdout
             match = re.search(r"Fil-C (\d+\.\d+)", says)
             version = match.group(1) if match else _version_of_commit(says)
-            dry = run([driver, "-###", "-o", "program", "object.o"], check=False, timeout=20).stderr
+            existing = toolchain.lib / "crti.o"  # a driver plans nothing for a file that is not there
+            dry = run([driver, "-###", "-o", "program", existing], check=False, timeout=20).stderr
             linked = re.search(r'"-dynamic-linker" "[^"]*/([^"/]+)"', dry)
             loader = linked.group(1) if linked else ""
     except FilcrossError:

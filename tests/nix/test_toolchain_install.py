@@ -277,6 +277,53 @@ def test_the_command_installs_from_an_address(server: str, release: Path, data: 
     assert leavings(data) == []
 
 
+def test_a_release_by_its_name(
+    server: str, release: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of releases is the test's own; everything else is as for upstream's."""
+    digest = hashlib.sha256(release.read_bytes()).hexdigest()
+    row = f"""
+schema_version = 1
+licence = {{ musl = "none" }}
+[[asset]]
+version = "0.999"
+flavour = "musl"
+arch = "x86_64"
+url = "{server}/{release.name}"
+size = {release.stat().st_size}
+sha256 = "{digest}"
+hash = "{releases.to_sri(digest)}"
+sources = 2
+seen = "here"
+"""
+    table = tmp_path / "releases.toml"
+    table.write_text(row)
+    known = releases.read(table)
+    monkeypatch.setattr(releases, "assets", lambda: known)
+    progress: list[int] = []
+    done = station.install(
+        Wish("0.999"), tell=lambda _: None, on_progress=lambda here, _: progress.append(here)
+    )
+    assert progress[-1] == release.stat().st_size
+    assert (done.toolchain.name, done.record.origin.kind) == ("0.999-musl-x86_64", "release")
+    assert done.record.origin.trust == "hash with 2 sources"
+    assert store.resolve("0.999") == done.toolchain
+    # The same archive as a file is known by its hash.
+    assert take(release, accept_unverified=False).already
+    download = station.cached(known[0].url)
+    assert download.is_file()
+    # Nothing is downloaded in the middle of a build, but an archive that is here is installed.
+    store.remove("0.999-musl-x86_64")
+    monkeypatch.setenv("FILCROSS_OFFLINE", "1")
+    said: list[str] = []
+    chosen = selection.select(config.Setting(None, "default"), said.append)
+    assert (chosen.toolchain.name, chosen.why) == ("0.999-musl-x86_64", "the pinned release")
+    assert any("whose archive is on this machine" in line for line in said)
+    station.remove("0.999-musl-x86_64")
+    assert not download.exists()
+    assert (store.names(), leavings(data)) == ((), [])
+
+
 def test_two_at_once(release: Path, data: Path) -> None:
     command = [*COMMAND, "install", str(release), "--accept-unverified", "--name", "one"]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]

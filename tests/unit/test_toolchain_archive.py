@@ -127,7 +127,7 @@ HOSTILE: dict[str, tuple[Callable[[Packer], Packer], str]] = {
     "terminal": (lambda p: p.add("top/tty", tarfile.CHRTYPE), "device or pipe"),
     "pipe": (lambda p: p.add("top/pipe", tarfile.FIFOTYPE), "device or pipe"),
     "setuid": (lambda p: p.add("top/su", mode=0o4755), "setuid"),
-    "setgid": (lambda p: p.add("top/su", tarfile.DIRTYPE, mode=0o2755), "setuid"),
+    "setgid": (lambda p: p.add("top/su", mode=0o2755), "setuid"),
     "sparse": (lambda p: p.add("top/a", tarfile.GNUTYPE_SPARSE), "sparse"),
     "twice": (lambda p: p.add("top/a").add("top/a"), "twice"),
     "twice, a link first": (lambda p: p.link("top/a", "b").add("top/a"), "twice"),
