@@ -56,6 +56,12 @@ def verify(
             help="For paths in a Nix store: judge everything that they refer to as well.",
         ),
     ] = True,
+    waivers: Annotated[
+        Path | None,
+        typer.Option(
+            "--waivers", metavar="FILE", help="Findings that the project accepts (TOML, [[waiver]] tables)."
+        ),
+    ] = None,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -70,18 +76,23 @@ def verify(
     debug: DebugOption = False,
 ) -> None:
     """Judge every ELF file: is it Fil-C code, loaded by Fil-C's loader, with Fil-C's libraries."""
+    from datetime import UTC, datetime
+
     from filcross.cli import output
     from filcross.elf import inspect, policy
+    from filcross.elf.waivers import apply, read_waivers
     from filcross.report import json, text
 
     del debug
     out = output.Output(as_json, verbose, quiet)
     for target in reports or []:
         _check_report(target)
+    accepted = read_waivers(waivers) if waivers is not None else ()
     runtimes = _runtimes(toolchain, trust_runtime or [], out)
     if closure:
         paths = _with_closure(paths, out)
     report = inspect.inspect(paths, policy.policy_for(runtimes))
+    report = apply(report, accepted, datetime.now(tz=UTC).date())
     for target in reports or []:
         _write_report(target, report)
     out.document("verify", json.render(report))

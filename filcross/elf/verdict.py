@@ -65,6 +65,7 @@ class FileReport:
 
     `kind` is one of executable, library, static, object, archive, core, other. `confidence` says what the
     verdict rests on. `members` are the members of an archive. `same_as` lists hard links to the file.
+    `waived` says which findings the project accepts, `accepted` that nothing else speaks against the file.
     """
 
     path: str
@@ -82,6 +83,8 @@ class FileReport:
     members: tuple[FileReport, ...] = ()
     same_as: tuple[str, ...] = ()
     symbols: tuple[int, int] = (0, 0)
+    waived: tuple[str, ...] = ()
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Report:
         return any(file.simulated for file in self.files)
 
     @property
+    def accepted(self) -> int:
+        """Return how many files count as good only by waivers."""
+        return sum(file.accepted for file in self.files)
+
+    @property
     def verdict(self) -> str:
         """Return `yes` (all Fil-C), `no` (something ordinary) or `unknown`."""
         return {0: "yes", 1: "no"}.get(self.exit_code, "unknown")
@@ -120,12 +128,12 @@ class Report:
     @property
     def exit_code(self) -> int:
         """Return 1 for a foreign or mixed file, else 4 if there was nothing or something unjudged, else 0."""
-        verdicts = {file.verdict for file in self.files}
+        verdicts = {file.verdict for file in self.files if not file.accepted}
         if verdicts & BAD:
             return 1
         if any(self.skipped.get(reason) for reason in UNSEEN):
             return 4
-        return 0 if verdicts and verdicts <= GOOD else 4
+        return 0 if self.files and verdicts <= GOOD else 4
 
 
 @cache

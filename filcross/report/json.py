@@ -19,6 +19,7 @@ def render(report: Report) -> dict[str, Any]:
         "toolchains": list(report.toolchains),
         "counts": report.counts,
         "skipped": dict(report.skipped),
+        "accepted": report.accepted,
         "files": [_file(file) for file in report.files],
         "scripts": [
             {"path": script.path, "interpreter": script.interpreter, "verdict": script.verdict}
@@ -43,6 +44,8 @@ def _file(file: FileReport) -> dict[str, Any]:
         "filc_symbols": {"defined": file.symbols[0], "imported": file.symbols[1]},
         "findings": [_finding(finding) for finding in file.findings],
         "members": [_file(member) for member in file.members],
+        "waived": [_text(item) for item in file.waived],
+        "accepted": file.accepted,
         "same_as": [_text(path) for path in file.same_as],
     }
 

@@ -20,13 +20,15 @@ def render(report: Report) -> str:
     """Return the report as an XML document."""
     counts = {
         "tests": len(report.files),
-        "failures": sum(file.verdict in BAD for file in report.files),
-        "errors": sum(file.verdict not in BAD | GOOD for file in report.files),
+        "failures": sum(not file.accepted and file.verdict in BAD for file in report.files),
+        "errors": sum(not file.accepted and file.verdict not in BAD | GOOD for file in report.files),
     }
     numbers = {name: str(count) for name, count in counts.items()}
     root = ET.Element("testsuites", {"name": "filcross verify", **numbers})
     suite = ET.SubElement(
-        root, "testsuite", {"name": "filcross verify", **numbers, "skipped": "0", "time": "0"}
+        root,
+        "testsuite",
+        {"name": "filcross verify", **numbers, "skipped": str(report.accepted), "time": "0"},
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in (
@@ -46,7 +48,9 @@ def _case(suite: ET.Element, file: FileReport) -> None:
     case = ET.SubElement(
         suite, "testcase", {"name": printable(file.path), "classname": f"filcross.{file.kind}", "time": "0"}
     )
-    if file.verdict in GOOD:
+    if file.accepted:
+        ET.SubElement(case, "skipped", {"message": printable("; ".join(file.waived))})
+    if file.accepted or file.verdict in GOOD:
         return
     findings = [finding for finding in file.findings if finding.severity != "info"]
     result = ET.SubElement(

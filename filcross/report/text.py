@@ -79,6 +79,8 @@ def _file(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> I
         if verbose or finding.severity != "info":
             yield from _finding(finding, verbose, paint)
     yield from _members(file, verbose, paint)
+    for waived in file.waived:
+        yield paint(f"  waived     {printable(waived)}", "warn")
 
 
 def _members(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
@@ -107,6 +109,8 @@ def _summary(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
     parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
     skipped = [f"{count} {reason}" for reason, count in report.skipped.items()]
     yield f"{len(report.files)} ELF files and archives: {', '.join(parts) or 'none'}"
+    if report.accepted:
+        yield paint(f"accepted only by waivers: {report.accepted}", "warn")
     if skipped:
         yield paint(f"not judged: {', '.join(skipped)}", "dim")
     yield _conclusion(report, paint)
@@ -119,6 +123,10 @@ def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:
         return paint("nothing to judge: no ELF file was found", "warn")
     if report.exit_code:
         return paint("not shown: some files could not be judged or looked at", "warn")
+    if report.accepted:
+        return paint(
+            "accepted: what is not Fil-C code is waived, so this is no proof of memory safety", "warn"
+        )
     if report.simulated:
         return paint(
             "yes: every file has the shape of Fil-C code; made by the simulator, so nothing is memory-safe",
