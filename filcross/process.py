@@ -122,7 +122,14 @@ def run(
         _ok_code=list(range(256)),
     )
     with _deferred_signals() as interrupted:
-        running = command()
+        try:
+            running = command()
+        except sh.ForkException as error:
+            raise MissingRequirementError(
+                f"`{resolved}` cannot be started: {_start_failure(error)}",
+                hint=hint
+                or "a program whose loader or interpreter is not on this machine says no more than that",
+            ) from error
     timer_fired = threading.Event()
     timer = None
     if timeout is not None:
@@ -153,6 +160,12 @@ def run(
     if check and exit_code != 0:
         raise ProcessFailedError(completed, hint=hint)
     return completed
+
+
+def _start_failure(error: Exception) -> str:
+    """Return the last line of the trace that a child leaves that could not become its program."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip().partition(": ")[2] or "no reason given"
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from filcross.toolchain import archive, proof, records, releases, selection, sto
 from filcross.toolchain import install as station
 from filcross.toolchain.download import WrongHashError
 from filcross.toolchain.install import Wish
-from filcross.toolchain.layout import recognise
+from filcross.toolchain.layout import REQUIRED, recognise
 from filcross.toolchain.proof import BrokenToolchainError
 
 if TYPE_CHECKING:
@@ -447,3 +448,44 @@ def test_a_killed_installation_leaves_nothing_that_counts(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 kills" in done.stdout
+
+
+def test_a_compiler_without_a_loader_gets_the_shell_s(
+    simulator: Toolchain, data: Path, tmp_path: Path
+) -> None:
+    """As on NixOS, where no loader is in the usual place."""
+    folder = release_shapes.release_folder(simulator, tmp_path)
+    assert not data.exists()
+    compiler = folder / "build" / "bin" / "clang-20"
+    run(["patchelf", "--set-interpreter", "/no/such/loader", compiler])
+    toolchain = take(folder, name="moved").toolchain
+    moved = toolchain.root / "build" / "bin" / "clang-20"
+    shell = run(["patchelf", "--print-interpreter", Path(shutil.which("bash") or "").resolve()]).stdout
+    assert run(["patchelf", "--print-interpreter", moved]).stdout == shell
+    assert "Fil-C 0.686" in run([moved, "--version"]).stdout
+    assert not list(moved.parent.glob("*.original"))
+
+
+def test_a_glibc_toolchain_outside_of_its_prefix_says_where_it_works(
+    simulator: Toolchain, data: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "fil"
+    (root / "include").mkdir(parents=True)
+    (root / "lib" / "clang" / "20" / "include").mkdir(parents=True)
+    for name in REQUIRED["optfil"]:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"\x7fELF")
+    (root / "lib" / "ld-fil1-x86_64.so").touch()
+    (root / "lib" / "libyoloc.so").write_text("GROUP ( /opt/fil/lib/libyolocimpl.so )\n")
+    for name in ("filcc", "fil++"):
+        (root / "bin" / name).unlink()
+        (root / "bin" / name).write_text(
+            "#!/bin/sh\n"
+            "[ \"$1\" = --version ] && echo 'Fil-C 0.685' && exit\n"
+            f"exec {simulator.compiler} --nonsense\n"
+        )
+        (root / "bin" / name).chmod(0o755)
+    with pytest.raises(BrokenToolchainError, match="C: does not compile") as caught:
+        station.link("fil", root)
+    assert caught.value.hint == "its linker scripts name /opt/fil: it works only there"
+    assert not (data / "fil").exists()

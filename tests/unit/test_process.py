@@ -99,3 +99,13 @@ def _gone(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_a_program_without_its_interpreter_is_an_error_in_words(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    with pytest.raises(MissingRequirementError, match="cannot be started") as caught:
+        process.run([program])
+    assert "No such file or directory" in caught.value.message
+    assert caught.value.hint
