@@ -15,7 +15,16 @@ import filcross
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ["build", "doctor", "overlay", "patch-nixpkgs", "toolchain", "verify"]
+COMMANDS = [
+    "build",
+    "cache",
+    "doctor",
+    "export-patches",
+    "overlay",
+    "patch-nixpkgs",
+    "toolchain",
+    "verify",
+]
 
 
 def run(
