@@ -29,7 +29,25 @@ _app = typer.Typer(
     no_args_is_help=True,
 )
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name of a toolchain.")]
+
+def _names(incomplete: str) -> list[str]:
+    """Complete the name of a toolchain."""
+    from filcross.toolchain import store
+
+    return [name for name in (*store.names(), store.SIMULATOR) if name.startswith(incomplete)]
+
+
+def _releases(incomplete: str) -> list[str]:
+    """Complete the name of a release that can be installed."""
+    from filcross.toolchain import releases
+
+    known = [asset.name for asset in releases.assets() if asset.sha256 is not None]
+    return [name for name in (*known, "simulator") if name.startswith(incomplete)]
+
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The name of a toolchain.", autocompletion=_names)
+]
 WantedOption = Annotated[
     str | None, typer.Option("--toolchain", metavar="NAME|PATH", help="As for other commands.")
 ]
@@ -134,6 +152,7 @@ def install(
         typer.Argument(
             metavar="VERSION|FILE|URL|DIR",
             help="A release's name, its archive, an address, an unpacked folder (copied), or `simulator`.",
+            autocompletion=_releases,
         ),
     ],
     name: Annotated[
@@ -238,7 +257,9 @@ def show(
     wanted: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME|PATH", help="A toolchain's name, or its folder (default: the one in use)."
+            metavar="NAME|PATH",
+            help="A toolchain's name, or its folder (default: the one in use).",
+            autocompletion=_names,
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -271,7 +292,10 @@ def show(
 @_app.command(epilog="Examples: filcross toolchain default 0.686; filcross toolchain default --unset")
 def default(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME|PATH", help="The toolchain for all your projects.")
+        str | None,
+        typer.Argument(
+            metavar="NAME|PATH", help="The toolchain for all your projects.", autocompletion=_names
+        ),
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Go back to the order of `toolchain why`.")] = False,
     as_json: JsonOption = False,
@@ -289,7 +313,8 @@ def default(
 @_app.command(epilog="Examples: filcross toolchain use 0.686; filcross toolchain use simulator")
 def use(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME|PATH", help="The toolchain for this project.")
+        str | None,
+        typer.Argument(metavar="NAME|PATH", help="The toolchain for this project.", autocompletion=_names),
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Let the project say nothing.")] = False,
     as_json: JsonOption = False,
@@ -317,8 +342,8 @@ def _set(output: Output, file: Path, name: str | None, *, unset: bool) -> None:
     elif name is not None:
         if name != store.SIMULATOR:
             found = store.resolve(name)  # refuse now what could not be used later
-            name = name if store.is_taken(name) or found.name != name else found.name
-            name = str(found.root) if "/" in name else name
+            is_named = store.is_taken(found.name) and store.target(found.name) == found.root
+            name = found.name if is_named else str(found.root)
         config.write(file, "toolchain", name)
     value = config.value_in(file, "toolchain")
     output.result(f"{value or 'not set'} ({file})")
@@ -328,7 +353,10 @@ def _set(output: Output, file: Path, name: str | None, *, unset: bool) -> None:
 @_app.command(epilog="Example: filcross toolchain verify 0.686")
 def verify(
     wanted: Annotated[
-        str | None, typer.Argument(metavar="NAME|PATH", help="Which one (default: every named one).")
+        str | None,
+        typer.Argument(
+            metavar="NAME|PATH", help="Which one (default: every named one).", autocompletion=_names
+        ),
     ] = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
-from filcross import config, resources
+from filcross import __version__, config, resources
 from filcross.errors import FilcrossError, UnsupportedInputError, UsageError
 from filcross.toolchain import records, releases
 from filcross.toolchain.layout import LOADERS, REQUIRED, Archive, Toolchain, recognise
@@ -215,7 +215,7 @@ def remembered(path: Path, *, remember: bool = True) -> Toolchain:
     new is.
     """
     root = path.resolve()
-    key = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    key = hashlib.sha256(f"{__version__}\n".encode() + os.fsencode(root)).hexdigest()[:32]
     file = config.cache_path() / _REMEMBERED / f"{key}.json"
     facts = _facts(root / name for name in _watched())
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
