@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _PAGE = 4096
 _NO_ADDRESS = (0, (1 << 64) - 1)
 _MAX_ARRAY = 1 << 20
+_PLACED = (
+    (elf.PT_DYNAMIC, "the dynamic section"),
+    (elf.PT_INTERP, "the loader's path"),
+    (elf.PT_PHDR, "the table of segments"),  # the loader tells from it where the file was loaded
+)
 _ARRAYS = (
     (elf.DT_PREINIT_ARRAY, elf.DT_PREINIT_ARRAYSZ, "preinit"),
     (elf.DT_INIT_ARRAY, elf.DT_INIT_ARRAYSZ, "init"),
@@ -79,16 +84,19 @@ def _segments(image: Image, loads: list[Segment]) -> Iterator[str]:
 
 
 def _tables(image: Image) -> Iterator[str]:
-    for kind, name in ((elf.PT_DYNAMIC, "dynamic sections"), (elf.PT_INTERP, "loaders")):
+    for kind, name in _PLACED:
         several = [segment for segment in image.segments if segment.type == kind]
         if len(several) > 1:
-            yield f"{len(several)} {name}"
+            yield f"{len(several)} times {name}"
         for segment in several:
-            if kind == elf.PT_DYNAMIC and image.file_offset(segment.address) != segment.offset:
-                yield "the dynamic section is loaded from another place than the header says"
+            if image.file_offset(segment.address) != segment.offset:
+                yield f"{name}: the loader finds it at another place than the header says"
     table = len(image.dynamic_symbols) if image.dynamic_symbols is not None else 1
     dynamic = [segment for segment in image.segments if segment.type == elf.PT_DYNAMIC]
+    writable = [segment for segment in _loads(image) if segment.flags & (elf.PF_W | elf.PF_X)]
     for relocation in image.relocations():
+        if not any(0 <= relocation.offset - item.address <= item.memory_size - 4 for item in writable):
+            yield f"a relocation changes memory at {relocation.offset:#x}, which is not the file's to change"
         if relocation.symbol >= max(table, 1):
             yield f"a relocation names symbol {relocation.symbol} of {table}"
         if any(0 <= relocation.offset - item.address < item.memory_size for item in dynamic):

@@ -696,3 +696,22 @@ def test_a_folder_that_cannot_be_looked_into(shapes: Shapes) -> None:
     assert report.exit_code == 0
     unseen = replace(report, skipped={"unreadable folder": 1})
     assert (unseen.exit_code, unseen.verdict) == (4, "unknown")
+
+
+@pytest.mark.parametrize("kind", [PT_INTERP, 6])
+def test_a_segment_that_the_loader_finds_elsewhere(shapes: Shapes, kind: int) -> None:
+    """A shifted table of segments shifts all that the loader finds by its address."""
+    editor = Editor(shapes.root / "hello")
+    at, fields = editor.segment(kind)
+    editor.put_segment(at, [*fields[:3], fields[3] + 4096, *fields[4:]])
+    file = judge(shapes, editor.save())
+    assert (file.verdict, codes(file)) == ("no-evidence", {"FILC-N317"})
+
+
+def test_a_relocation_of_memory_that_is_not_the_files(shapes: Shapes) -> None:
+    editor = Editor(shapes.root / "libanswer.so")
+    (place, fields), *_ = [(at, item) for at, item in editor.relocations() if item[1] == R_RELATIVE]
+    editor.put_relocation(place, [1 << 30, *fields[1:]])
+    file = judge(shapes, editor.save())
+    assert file.verdict not in GOOD
+    assert "FILC-N317" in codes(file)
