@@ -6,11 +6,13 @@ Only the tree's library and platforms are evaluated, so that an older Nix can pr
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from filcross import process, resources
 from filcross.errors import MissingRequirementError, UnsupportedInputError
+from filcross.nix.command import find_nix
 from filcross.nixpkgs.checkout import Layout, open_checkout
 from filcross.nixpkgs.planning import plan
 
@@ -199,6 +201,8 @@ def _run(
     arguments: list[str | Path] = ["--eval", "--strict", "--json"]
     if checkout.layout is Layout.NIXPKGS and file != "package-set.nix":
         arguments += ["--option", "store", "dummy://"]  # nothing is built or fetched: no daemon is needed
+    elif nix is None and os.geteuid() != 0:  # root can always evaluate in the system's store
+        nix = find_nix(host_tools=False)
     arguments += [resources.data_dir() / "edits" / file, *rest]
     if nix is not None:
         return nix.run("nix-instantiate", *arguments, check=False, timeout=_TIMEOUT)
