@@ -30,6 +30,10 @@ let
   otherEnvironments = builtins.filter (
     name: builtins.match "(gcc|clang|libcxx)[0-9]*Stdenv" name != null
   ) (builtins.attrNames prev);
+  # Recipes that know of a clang in `stdenv` take another one by its version from here.
+  llvmSets = builtins.filter (name: builtins.match "llvmPackages(_[0-9a-z]+)?" name != null) (
+    builtins.attrNames prev
+  );
 in
 {
   stdenv = prev.stdenv.override platforms;
@@ -37,6 +41,14 @@ in
 // builtins.intersectAttrs prev (
   platforms
   // lib.genAttrs otherEnvironments (_: final.stdenv)
+  // lib.genAttrs llvmSets (
+    name:
+    prev.${name}
+    // builtins.intersectAttrs prev.${name} {
+      inherit (final) stdenv;
+      libcxxStdenv = final.stdenv;
+    }
+  )
   // {
     stdenvNoCC = prev.stdenvNoCC.override platforms;
   }
