@@ -17,15 +17,19 @@ let
     mentions "replaceCrossStdenv" cross
     && !mentions "buildPackages[.]filcc" cross
     && !mentions "buildPackages[.]filcc" (treePath + "/pkgs/top-level/stage-tools.nix");
+  config = if byConfiguration then import ./cross-config.nix else { };
   pkgs =
     if bootstrap == "host" then
-      import (overlayPath + "/host") { tree = treePath; }
+      import (overlayPath + "/host") {
+        tree = treePath;
+        inherit config;
+      }
     else
       import treePath {
         localSystem = {
           system = "x86_64-linux";
         };
-        config = if byConfiguration then import ./cross-config.nix else { };
+        inherit config;
         overlays = [ (import overlayPath) ];
       };
 in

@@ -299,3 +299,19 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass within two minutes"
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("bootstrap", ["nixpkgs", "host"])
+def test_a_tree_with_no_place_for_the_compiler_is_told_by_its_configuration(
+    simulator: Toolchain, tmp_path: Path, bootstrap: str
+) -> None:
+    tree = _tree_with(tmp_path, "")
+    cross = tree / "pkgs" / "stdenv" / "cross" / "default.nix"
+    text = cross.read_text()
+    chain = text.index("if crossSystem.useiOSPrebuilt or false then")
+    cross.write_text(text[:chain] + text[text.index("buildPackages.gcc;", chain) :])
+    arguments = ("build", "hello", "--nixpkgs", tree, "--toolchain", simulator.root, "--bootstrap", bootstrap)
+    done = run(*arguments, "--seed-sources", "--no-out-link", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "replaceCrossStdenv" in done.stderr
+    assert document(done)["report"]["counts"]["filc"] == 1
