@@ -48,12 +48,11 @@ def _root(
     """Hold the options that stand before a command."""
 
 
-def _register(arguments: Sequence[str] | None = None) -> None:
+def _register(arguments: Sequence[str]) -> list[str]:
     """Add the commands (only the one that `arguments` begin with, if any; none for the version)."""
     from filcross.cli import commands
 
-    if arguments != ["--version"]:
-        commands.register(app, arguments)
+    return commands.register(app, arguments) if arguments != ["--version"] else ["--version"]
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -68,9 +67,9 @@ def main() -> None:
 
     gc.set_threshold(_GARBAGE_THRESHOLD)  # imports make many objects that stay: looking at them is wasted
     signal.signal(signal.SIGTERM, _terminate)
-    _register(sys.argv[1:])
+    arguments = _register(sys.argv[1:])
     try:
-        app()
+        app(args=arguments)
     except FilcrossError as error:
         output.show_error(error, as_json="--json" in sys.argv)
         if "--debug" in sys.argv:

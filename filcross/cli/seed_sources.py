@@ -1,16 +1,14 @@
-"""`scripts/seed-sources`: put sources into the Nix store where upstream's sites cannot be reached."""
+"""`filcross seed-sources`: put sources into the Nix store where upstream's sites cannot be reached."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from filcross.cli import EPILOG
 from filcross.cli.output import DebugOption, JsonOption, Output, QuietOption, VerboseOption
-from filcross.errors import FilcrossError, NothingToJudgeError
+from filcross.errors import NothingToJudgeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,32 +18,21 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 Examples:
 
-  scripts/seed-sources embedded -A pkgsCross.filc.hello
+  filcross seed-sources embedded -A pkgsCross.filc.hello
 
-  scripts/seed-sources ~/nixpkgs -A hello.src -A lzo.src --suite bullseye
+  filcross seed-sources ~/nixpkgs -A hello.src -A lzo.src --suite bullseye
 
-  scripts/seed-sources /nix/store/…-hello-2.10.drv --json
+  filcross seed-sources /nix/store/…-hello-2.10.drv --json
 
-  scripts/seed-sources -E 'import ./. { overlays = [ (import ./my-overlay) ]; }' -A hello
+  filcross seed-sources -E 'import ./. { overlays = [ (import ./my-overlay) ]; }' -A hello
 """
-_HELP = f"""Put the sources that derivations want into the Nix store, from the distribution's source mirror.
-
-Finds them by hash in the mirror's index, whose address is taken from this machine's apt; changes nothing in
-/etc. What is in the store already is left alone. Exit code 4 if some are neither in the store nor on the
-mirror.
-
-{_EXAMPLES}"""
-
-app = typer.Typer(
-    name="seed-sources",
-    epilog=EPILOG,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
-@app.command(help=_HELP)
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("seed-sources", epilog=_EXAMPLES)(seed_sources)
+
+
 def seed_sources(
     targets: Annotated[
         list[str] | None,
@@ -91,7 +78,12 @@ def seed_sources(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Parse, seed, render."""
+    """Put the sources that derivations want into the Nix store, from the distribution's source mirror.
+
+    Finds them by hash in the mirror's index, whose address is taken from this machine's apt; changes nothing
+    in /etc. What is in the store already is left alone. Exit code 4 if some are neither in the store nor on
+    the mirror.
+    """
     del debug  # read by the handler of errors
     from filcross import config, resources
     from filcross.sources import instantiate, seed
@@ -185,25 +177,3 @@ def pass_on(words: Sequence[str]) -> list[str]:
         result.append(f"--nix-arg={word}" if for_nix else word)
         for_nix = max(0, for_nix - 1)
     return result
-
-
-def main() -> None:
-    """Run the script, with the errors and exit codes of filcross."""
-    from filcross.cli import output
-
-    try:
-        app(args=pass_on(sys.argv[1:]))
-    except FilcrossError as error:
-        output.show_error(error, as_json="--json" in sys.argv)
-        if "--debug" in sys.argv:
-            raise
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    except OSError as error:
-        if "--debug" in sys.argv:
-            raise
-        failure = output.explain_os_error(error)
-        output.show_error(failure, as_json="--json" in sys.argv)
-        sys.exit(failure.exit_code)

@@ -67,7 +67,7 @@ def test_a_cache_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_command(folder: Path) -> None:
-    command_line._register()
+    command_line._register([])
     run = CliRunner().invoke
     assert run(command_line.app, ["cache", "dir"]).stdout.strip() == str(folder)
     document = json.loads(run(command_line.app, ["cache", "--json", "--quiet"]).stdout)

@@ -22,6 +22,7 @@ COMMANDS = [
     "export-patches",
     "overlay",
     "patch-nixpkgs",
+    "seed-sources",
     "toolchain",
     "verify",
 ]
