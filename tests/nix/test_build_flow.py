@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_line import run
 
 from filcross import resources
 from filcross.nix.command import find_nix
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
     from filcross.toolchain.layout import Toolchain
 
 pytestmark = pytest.mark.nix
-
-
-def run(
-    *arguments: str | Path, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the installed `filcross`."""
-    return subprocess.run(
-        ["filcross", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def build(

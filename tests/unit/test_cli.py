@@ -9,6 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from command_line import run
 
 import filcross
 
@@ -26,21 +27,6 @@ COMMANDS = [
     "toolchain",
     "verify",
 ]
-
-
-def run(
-    *arguments: str | Path, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the installed `filcross`."""
-    return subprocess.run(
-        ["filcross", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def test_version() -> None:
