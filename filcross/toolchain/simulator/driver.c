@@ -182,9 +182,13 @@ static void watch_signals(void)
 
 static _Noreturn void die_of(int number)
 {
+    sigset_t itself;
     caught = 0;
     clean_up();
     signal(number, SIG_DFL);
+    sigemptyset(&itself);
+    sigaddset(&itself, number);
+    sigprocmask(SIG_UNBLOCK, &itself, NULL); /* run() calls with the signals blocked */
     raise(number);
     _exit(128 + number);
 }
