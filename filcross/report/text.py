@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from filcross.elf.verdict import BAD, GOOD, VERDICTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from filcross.elf.verdict import FileReport, Finding, Report
 
@@ -40,8 +40,13 @@ def _lines(
     report: Report, verbose: int, paint: Callable[[str, str], str], *, only_summary: bool
 ) -> Iterator[str]:
     if not only_summary:
+        known = []
         for file in report.files:
-            yield from _file(file, verbose, paint)
+            if _is_known(file) and not verbose:
+                known.append(file)
+            else:
+                yield from _file(file, verbose, paint)
+        yield from _toolchain_files(known, paint)
         for script in report.scripts:
             if verbose or script.verdict in BAD:
                 verdict = script.verdict or "not judged"
@@ -50,6 +55,23 @@ def _lines(
                     "dim",
                 )
     yield from _summary(report, paint)
+
+
+def _is_known(file: FileReport) -> bool:
+    """Tell whether a file is one of a toolchain's own, with nothing to say about it."""
+    told = any(finding.severity != "info" for finding in file.findings)
+    return file.toolchain is not None and file.verdict in GOOD and not told and not file.waived
+
+
+def _toolchain_files(files: Sequence[FileReport], paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Say in a line a folder what would fill a screen: the files that came with the toolchain."""
+    folders: dict[tuple[str, str], int] = {}
+    for file in files:
+        key = (file.path.rsplit("/", 1)[0], file.toolchain or "")
+        folders[key] = folders.get(key, 0) + 1
+    for (folder, toolchain), count in folders.items():
+        what = f"{count} file{'s' if count > 1 else ''} of the toolchain {printable(toolchain)}"
+        yield paint(f"             {what} in {printable(folder)}, known by content (-v shows them)", "dim")
 
 
 def _file(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:

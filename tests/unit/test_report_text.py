@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from filcross.elf.verdict import FileReport, Finding, Library, Report, Script
 from filcross.report import json, text
 
@@ -54,6 +56,19 @@ def test_more_is_said_to_who_asks() -> None:
     assert "FILC-I502" in shown
     assert "name8" not in text.render(report(BAD), verbose=1)
     assert "name8" in text.render(report(BAD), verbose=2)
+
+
+def test_the_toolchains_own_files_are_one_line() -> None:
+    runtime = replace(
+        GOOD, path="/t/lib/libpizlo.so", verdict="runtime", toolchain="0.686", findings=(), loader=None
+    )
+    told = replace(BAD, toolchain="0.686", path="/t/lib/libc.so")
+    shown = text.render(report(GOOD, runtime, replace(runtime, path="/t/lib/libc.a"), told))
+    assert "2 files of the toolchain 0.686 in /t/lib, known by content (-v shows them)" in shown
+    assert "libpizlo.so" not in shown
+    assert "foreign      /t/lib/libc.so" in shown
+    assert "4 ELF files and archives" in shown
+    assert "runtime      /t/lib/libpizlo.so" in text.render(report(GOOD, runtime), verbose=1)
 
 
 def test_a_summary_alone() -> None:
