@@ -77,7 +77,9 @@ def test_an_interrupt_ends_the_child_too(tmp_path: Path) -> None:
         from filcross import process
         process.run(["sh", "-c", "sleep 60 & echo $! > {marker}; wait"])
     """)
-    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as child:
+    # A run in the background inherits that interrupts are ignored.
+    command = ["env", "--default-signal=INT", sys.executable, "-c", script]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
         deadline = time.monotonic() + 20
         while not (marker.exists() and marker.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.02)
