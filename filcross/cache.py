@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 BUCKETS = {
     copies.TREES: "patched copies of nixpkgs trees",
-    "overlays-v1": "overlays of toolchains",
-    "sources-v1": "indexes of source packages",
+    config.OVERLAYS: "overlays of toolchains",
+    config.SOURCES: "indexes of source packages",
     "downloads-v1": "archives of Fil-C releases",
     "toolchains-v1": "what folders of toolchains were recognised as",
     "nix": "the private Nix store (never pruned)",

@@ -126,7 +126,7 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
 
 def _overlay_folder(toolchain: Toolchain) -> Path:
     key = hashlib.sha256(str(toolchain.root).encode()).hexdigest()[:16]
-    return config.cache_dir() / "overlays-v1" / f"{toolchain.name}-{key}"
+    return config.cache_dir() / config.OVERLAYS / f"{toolchain.name}-{key}"
 
 
 def build(
@@ -191,7 +191,7 @@ def seed_sources(
     environment = dict(prepared.nix.store.environment)
     return sources.seed(
         derivations.values(),
-        cache=config.cache_dir() / "sources-v1",
+        cache=config.cache_dir() / config.SOURCES,
         suites=suites,
         env=environment,
         on_progress=tell,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from filcross import __version__
-from filcross.errors import FilcrossError
+from filcross.errors import FilcrossError, NothingToJudgeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ EPILOG = (
     "4 nothing to check, or not judgeable; 5 input not supported; 6 a build failed; 130 interrupted."
 )
 
-NOT_JUDGED = 4
 _GARBAGE_THRESHOLD = 50_000
 
 app = typer.Typer(
@@ -80,7 +79,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(NOT_JUDGED)  # whoever was to read the answer did not: that is no yes
+        sys.exit(NothingToJudgeError.exit_code)  # whoever was to read the answer did not: that is no yes
     except OSError as error:
         if "--debug" in sys.argv:
             raise

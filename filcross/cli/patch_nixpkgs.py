@@ -316,7 +316,7 @@ def _compare(checkout: Checkout, say: Output, document: dict[str, Any], *, every
     settings = config.load({})
     nix = command.find_nix(host_tools=False, preference=settings.store.value)
     toolchain = select(settings.toolchain, say.say).toolchain
-    overlay = write_overlay(toolchain, config.cache_dir() / "overlays-v1" / f"identity-{toolchain.name}")
+    overlay = write_overlay(toolchain, config.cache_dir() / config.OVERLAYS / f"identity-{toolchain.name}")
     reports = identity.prove_identity(checkout, overlay.root, nix, everything=everything, tell=say.say)
     for report in reports:
         for one in report.differences:

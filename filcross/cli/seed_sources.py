@@ -103,7 +103,7 @@ def seed_sources(
         )
     report = seed(
         derivations,
-        cache=config.cache_dir() / "sources-v1",
+        cache=config.cache_dir() / config.SOURCES,
         suites=suite or (),
         refresh=refresh,
         direct=direct,
