@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from named_trees import named
 
 from filcross.matrix import flavour
 from filcross.nix import decisions
@@ -58,13 +59,6 @@ class Tree:
     root: Path
     programs: Path
     search_path: str = ""
-
-
-def named(variable: str) -> Path:
-    value = os.environ.get(variable)
-    if not value:
-        pytest.skip(f"{variable} names no folder, so THIS TEST DID NOT RUN")
-    return Path(value)
 
 
 def programs() -> Path:
