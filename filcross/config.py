@@ -30,6 +30,8 @@ _CHOICES: dict[str, tuple[str, ...] | None] = {
     "bootstrap": ("nixpkgs", "host"),
     "store": ("auto", "system", "private"),
 }
+# Tables of the files, each read by the part that it is for: accepted findings, ports, the overlay's knobs.
+_TABLES = ("waiver", "ports", "overlay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,14 @@ def write(file: Path, name: str, value: str | None) -> None:
         Path(place).unlink(missing_ok=True)
 
 
+def tables(name: str, *, start: Path | None = None) -> list[tuple[str, Any]]:
+    """Return what the project's and the user's file say in the table `name`, each with the file it is from.
+
+    The project's comes first; a file without that table gives nothing. Raises `UsageError` as `load` does.
+    """
+    return [(origin, values[name]) for origin, values in _layers(start) if name in values]
+
+
 def value_in(file: Path, name: str) -> str | None:
     """Return what one file of settings says about `name`; see `load` for the errors."""
     value = _read(file).get(name) if file.is_file() else None
@@ -192,11 +202,11 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(
             f"{file} is not valid TOML: {error}", hint="correct the line, or move the file away"
         ) from error
-    unknown = sorted(set(values) - set(_CHOICES))
+    unknown = sorted(set(values) - set(_CHOICES) - set(_TABLES))
     if unknown:
         raise UsageError(
             f"{file} has unknown settings: {', '.join(unknown)}",
-            hint=f"known settings: {', '.join(_CHOICES)}",
+            hint=f"known settings: {', '.join(_CHOICES)}; known tables: {', '.join(_TABLES)}",
         )
     base = file.parent
     for name in ("nixpkgs", "toolchain"):

@@ -111,3 +111,18 @@ def test_a_file_that_cannot_be_changed_safely_stays(tmp_path: Path, text: str) -
     with pytest.raises(UsageError):
         config.write(file, "toolchain", "x")
     assert file.read_text() == text
+
+
+def test_tables_come_from_both_files_the_projects_first(home: Path) -> None:
+    user = home / "config" / "filcross" / "config.toml"
+    user.write_text('toolchain = "user"\n[overlay]\ncheck = true\n')
+    project = home / "project" / "filcross.toml"
+    project.write_text('[[waiver]]\ncode = "a"\n\n[overlay]\ncheck = false\n')
+    start = home / "project" / "deep"
+    assert config.tables("overlay", start=start) == [
+        (str(project), {"check": False}),
+        (str(user), {"check": True}),
+    ]
+    assert config.tables("waiver", start=start) == [(str(project), [{"code": "a"}])]
+    assert config.tables("ports", start=start) == []
+    assert config.load({}, start=start).toolchain.value == "user"
