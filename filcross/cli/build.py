@@ -75,8 +75,11 @@ def build(
     every ELF file is Fil-C code (or a known part of its runtime).
     """
     del debug
+    from datetime import UTC, datetime
+
     from filcross import config, pipeline
     from filcross.cli import progress
+    from filcross.elf import waivers
 
     output = Output(as_json, verbose, quiet)
     if out_link.name in {"", ".", ".."}:
@@ -84,6 +87,7 @@ def build(
     settings = config.load(
         {"nixpkgs": nixpkgs, "toolchain": toolchain, "bootstrap": bootstrap, "store": store}
     )
+    accepted = waivers.from_tables(config.tables("waiver"))
     prepared = pipeline.prepare(settings, output.say)
     seed = functools.partial(_seed, prepared, output, seed_suite or []) if seed_sources else None
     output.say(f"building {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
@@ -100,7 +104,7 @@ def build(
         from filcross.report import json as report_json
         from filcross.report import text as report_text
 
-        report = pipeline.inspect(prepared, built)
+        report = waivers.apply(pipeline.inspect(prepared, built), accepted, datetime.now(tz=UTC).date())
         output.result(report_text.render(report, verbose=verbose, paint=paint))
         report_document = report_json.render(report)
         code = code or report.exit_code

@@ -59,7 +59,9 @@ def verify(
     waivers: Annotated[
         Path | None,
         typer.Option(
-            "--waivers", metavar="FILE", help="Findings that the project accepts (TOML, [[waiver]] tables)."
+            "--waivers",
+            metavar="FILE",
+            help="More accepted findings than those in filcross.toml ([[waiver]] tables).",
         ),
     ] = None,
     reports: Annotated[
@@ -78,21 +80,24 @@ def verify(
     """Judge every ELF file: is it Fil-C code, loaded by Fil-C's loader, with Fil-C's libraries."""
     from datetime import UTC, datetime
 
+    from filcross import config
     from filcross.cli import output
     from filcross.elf import inspect, policy
-    from filcross.elf.waivers import apply, read_waivers
+    from filcross.elf import waivers as waiver
     from filcross.report import json, text
 
     del debug
     out = output.Output(as_json, verbose, quiet)
     for target in reports or []:
         _check_report(target)
-    accepted = read_waivers(waivers) if waivers is not None else ()
+    accepted = [*waiver.from_tables(config.tables("waiver"))]
+    if waivers is not None:
+        accepted += waiver.read_waivers(waivers)
     runtimes = _runtimes(toolchain, trust_runtime or [], out)
     if closure:
         paths = _with_closure(paths, out)
     report = inspect.inspect(paths, policy.policy_for(runtimes))
-    report = apply(report, accepted, datetime.now(tz=UTC).date())
+    report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
     for target in reports or []:
         _write_report(target, report)
     out.document("verify", json.render(report))

@@ -12,6 +12,8 @@ from filcross import resources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from filcross.elf.waivers import Use
+
 FILC, RUNTIME, FOREIGN, MIXED, NO_EVIDENCE, UNREADABLE = (
     "filc",
     "runtime",
@@ -98,12 +100,16 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result for all paths: files in order of path, scripts, and what was skipped, by reason."""
+    """The result for all paths: files in order of path, scripts, and what was skipped, by reason.
+
+    `waivers` says of each waiver what it did, `accepted` on a file that waivers take it out of the exit code.
+    """
 
     files: tuple[FileReport, ...]
     scripts: tuple[Script, ...]
     skipped: dict[str, int]
     toolchains: tuple[str, ...]
+    waivers: tuple[Use, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:

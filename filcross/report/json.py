@@ -8,6 +8,7 @@ from filcross.elf.verdict import finding_titles
 
 if TYPE_CHECKING:
     from filcross.elf.verdict import FileReport, Finding, Library, Report
+    from filcross.elf.waivers import Use
 
 
 def render(report: Report) -> dict[str, Any]:
@@ -20,11 +21,26 @@ def render(report: Report) -> dict[str, Any]:
         "counts": report.counts,
         "skipped": dict(report.skipped),
         "accepted": report.accepted,
+        "waivers": [_waiver(use) for use in report.waivers],
         "files": [_file(file) for file in report.files],
         "scripts": [
             {"path": script.path, "interpreter": script.interpreter, "verdict": script.verdict}
             for script in report.scripts
         ],
+    }
+
+
+def _waiver(use: Use) -> dict[str, Any]:
+    waiver = use.waiver
+    return {
+        "code": waiver.code,
+        "path": waiver.path,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat() if waiver.expires is not None else None,
+        "origin": _text(waiver.origin),
+        "state": use.state,
+        "files": use.files,
     }
 
 

@@ -6,6 +6,7 @@ be judged are errors.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -35,6 +36,7 @@ def render(report: Report) -> str:
         ("verdict", report.verdict),
         ("simulated", str(report.simulated).lower()),
         ("toolchains", ", ".join(report.toolchains)),
+        *((f"waivers {state}", str(count)) for state, count in waiver_counts(report).items()),
         *((f"not judged: {reason}", str(count)) for reason, count in report.skipped.items()),
     ):
         ET.SubElement(properties, "property", {"name": printable(name), "value": printable(value)})
@@ -42,6 +44,11 @@ def render(report: Report) -> str:
         _case(suite, file)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def waiver_counts(report: Report) -> dict[str, int]:
+    """Return how many waivers are used, unused and expired, without those that none is."""
+    return dict(Counter(use.state for use in report.waivers))
 
 
 def _case(suite: ET.Element, file: FileReport) -> None:

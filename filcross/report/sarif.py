@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from filcross.elf.verdict import finding_titles
+from filcross.report.junit import waiver_counts
 from filcross.report.text import printable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def render(report: Report, version: str) -> dict[str, Any]:
                 "invocations": [{"executionSuccessful": True, "exitCode": report.exit_code}],
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    _result(path, finding, rules.index(finding.code))
+                    _result(path, finding, rules.index(finding.code), _waived(file, path, finding))
                     for file in report.files
                     for path, finding in _findings(file)
                 ],
@@ -50,6 +51,7 @@ def render(report: Report, version: str) -> dict[str, Any]:
                     "simulated": report.simulated,
                     "counts": report.counts,
                     "skipped": dict(report.skipped),
+                    "waivers": waiver_counts(report),
                 },
             }
         ],
@@ -63,10 +65,18 @@ def _findings(file: FileReport) -> list[tuple[str, Finding]]:
     return found
 
 
-def _result(path: str, finding: Finding, index: int) -> dict[str, Any]:
+def _waived(file: FileReport, path: str, finding: Finding) -> str | None:
+    """Return why the project accepts a finding (`None`: it does not); waivers are about whole files."""
+    if path != file.path:
+        return None
+    start = f"{finding.code}: "
+    return next((text.removeprefix(start) for text in file.waived if text.startswith(start)), None)
+
+
+def _result(path: str, finding: Finding, index: int, waived: str | None) -> dict[str, Any]:
     kind = _KINDS[finding.severity]
     evidence = f": {', '.join(finding.evidence)}" if finding.evidence else ""
-    return {
+    result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": index,
         "kind": kind,
@@ -74,6 +84,9 @@ def _result(path: str, finding: Finding, index: int) -> dict[str, Any]:
         "message": {"text": printable(finding.message + evidence)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(path)}}}],
     }
+    if waived is not None:
+        result["suppressions"] = [{"kind": "external", "justification": printable(waived)}]
+    return result
 
 
 def _uri(path: str) -> str:

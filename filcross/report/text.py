@@ -133,9 +133,22 @@ def _summary(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
     yield f"{len(report.files)} ELF files and archives: {', '.join(parts) or 'none'}"
     if report.accepted:
         yield paint(f"accepted only by waivers: {report.accepted}", "warn")
+    yield from _waivers(report, paint)
     if skipped:
         yield paint(f"not judged: {', '.join(skipped)}", "dim")
     yield _conclusion(report, paint)
+
+
+def _waivers(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
+    states = [use.state for use in report.waivers]
+    if states:
+        counted = [f"{states.count(state)} {state}" for state in ("used", "unused", "expired")]
+        yield paint(f"waivers: {', '.join(item for item in counted if item[0] != '0')}", "warn")
+    for use in report.waivers:
+        if use.expired:
+            waiver = use.waiver
+            text = f"{waiver.code} for {waiver.path}, {waiver.reason} ({waiver.owner}), in {waiver.origin}"
+            yield paint(f"  expired on {waiver.expires}: {printable(text)}", "warn")
 
 
 def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:

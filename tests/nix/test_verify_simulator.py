@@ -218,6 +218,27 @@ def test_the_command_does_not_know(bench: Bench) -> None:
     assert "FILC-N103" in unknown.stderr
 
 
+def test_the_projects_waivers_count_by_themselves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = ("--trust-runtime", bench.toolchain.root, "--json")
+    (judged,) = document(filcross("verify", "/bin/true", *trust))["files"]
+    (first, *others) = [
+        f'[[waiver]]\ncode = "{finding["code"]}"\npath = "/bin/true"\nreason = "known"\nowner = "ann"\n'
+        for finding in judged["findings"]
+    ]
+    project = bench.source("filcross.toml", first)
+    more = bench.source("more.toml", "".join(others))
+    monkeypatch.chdir(bench.root)
+    some = filcross("verify", "/bin/true", *trust)
+    assert (some.exit_code, [item["state"] for item in document(some)["waivers"]]) == (1, ["used"])
+    done = filcross("verify", "/bin/true", *trust, "--waivers", more)
+    content = document(done)
+    assert (done.exit_code, content["accepted"], content["files"][0]["verdict"]) == (0, 1, "foreign")
+    assert content["waivers"][0]["origin"] == str(project)
+    assert f"waivers: {1 + len(others)} used" in done.stderr
+    project.write_text("waiver = 3\n")
+    assert filcross("verify", "/bin/true").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
