@@ -6,13 +6,14 @@ Nothing here prints or reads configuration.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filcross import config
-from filcross.errors import BuildFailedError, NothingToJudgeError
+from filcross import __version__, config, process
+from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
 from filcross.nix import build as nix_build
 from filcross.nix import command, evaluate
 from filcross.nixpkgs import copies, source
@@ -143,19 +144,23 @@ def build(
     `BuildFailedError` when nothing evaluates and `UsageError` for a name that the tree does not have.
     """
     wanted = list(dict.fromkeys(attributes))
-    roots = _roots(prepared, wanted)
+    roots = roots_of(prepared, wanted)
     derivations, failures = evaluate.derivations(prepared.nix, prepared.packages, wanted, roots=roots)
     evaluate.raise_if_all_failed(failures, len(wanted))
     if seed is not None:
         seed(derivations)
     results = nix_build.build(prepared.nix, derivations, roots=roots, watcher=watcher, keep_going=keep_going)
-    libc = None
+    runtime = None
     if any(result.built for result in results):
-        libc = _libc(prepared, roots)
-    return Built(tuple(results), tuple(failures), libc)
+        runtime = libc(prepared, roots)
+    return Built(tuple(results), tuple(failures), runtime)
 
 
-def _libc(prepared: Prepared, roots: Path) -> BuildResult:
+def libc(prepared: Prepared, roots: Path) -> BuildResult:
+    """Build the Fil-C libc of a package set, whose files the inspector has to know.
+
+    `roots` is a folder for garbage-collector roots. Raises `BuildFailedError` where it does not evaluate.
+    """
     done = prepared.nix.instantiate(
         evaluate.entry_file(), ["libc"], arguments=prepared.packages.arguments(), roots=roots / "libc"
     )
@@ -170,7 +175,21 @@ def _libc(prepared: Prepared, roots: Path) -> BuildResult:
     return result
 
 
-def _roots(prepared: Prepared, attributes: Sequence[str]) -> Path:
+def revision(prepared: Prepared) -> str:
+    """Return what tells the tree of a build from other states of it: a commit, a release, or a hash."""
+    chosen = prepared.source
+    if chosen.kind != "path":
+        return f"{chosen.label} of filcross {__version__}" if chosen.kind == source.EMBEDDED else chosen.label
+    state = prepared.tree.name[:8]
+    if (chosen.path / ".git").exists():
+        with contextlib.suppress(FilcrossError):
+            head = process.run(["git", "-C", chosen.path, "rev-parse", "HEAD"]).stdout.strip()
+            return f"{head} (files {state})"
+    return f"files {state}"
+
+
+def roots_of(prepared: Prepared, attributes: Sequence[str]) -> Path:
+    """Return the folder for the garbage-collector roots of a request, the same for the same request."""
     facts = json.dumps([prepared.packages.arguments(), list(attributes), prepared.nix.store.kind])
     return config.state_dir() / "roots" / hashlib.sha256(facts.encode()).hexdigest()[:16]
 

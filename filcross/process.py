@@ -103,33 +103,10 @@ def run(
     import sh
 
     program, *arguments = [os.fspath(item) for item in argv]
-    merged = {**os.environ, "LC_ALL": "C", **(env or {})}
-    resolved = find_program(program, path=merged.get("PATH"))
     stdout, stderr = _Lines(on_stdout), _Lines(on_stderr)
-    command = sh.Command(resolved).bake(
-        *arguments,
-        _bg=True,
-        _bg_exc=False,
-        _cwd=os.fspath(cwd) if cwd else None,
-        _env=merged,
-        _in=stdin if stdin is not None else "",
-        _out=stdout.feed,
-        _err=stderr.feed,
-        _tty_out=False,
-        _new_session=True,
-        _decode_errors="replace",
-        _encoding="utf-8",
-        _ok_code=list(range(256)),
-    )
+    command = _command(argv, cwd=cwd, env=env, stdin=stdin or "", streams=(stdout, stderr))
     with _deferred_signals() as interrupted:
-        try:
-            running = command()
-        except sh.ForkException as error:
-            raise MissingRequirementError(
-                f"`{resolved}` cannot be started: {_start_failure(error)}",
-                hint=hint
-                or "a program whose loader or interpreter is not on this machine says no more than that",
-            ) from error
+        running = _start(command, hint)
     timer_fired = threading.Event()
     timer = None
     if timeout is not None:
@@ -160,6 +137,89 @@ def run(
     if check and exit_code != 0:
         raise ProcessFailedError(completed, hint=hint)
     return completed
+
+
+@contextlib.contextmanager
+def background(
+    argv: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[Background]:
+    """Run `argv` (a server, for instance) while the body of the `with` runs, then end it as at an interrupt.
+
+    Arguments and errors are those of `run`.
+    """
+    output = _Lines(None)
+    command = _command(argv, cwd=cwd, env=env, stdin="", streams=(output, output))
+    with _deferred_signals() as interrupted:
+        running = _start(command, None)
+    try:
+        interrupted()
+        yield Background(running, output)
+    finally:
+        _stop(running)
+        with contextlib.suppress(Exception):  # however it ended, it was told to
+            running.wait()  # type: ignore[attr-defined]
+
+
+class Background:
+    """A child that runs beside; see `background`."""
+
+    def __init__(self, running: object, output: _Lines) -> None:
+        self._running = running
+        self._output = output
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return bool(self._running.is_alive())  # type: ignore[attr-defined]
+
+    @property
+    def printed(self) -> str:
+        """What the child has written so far, to both streams."""
+        return self._output.text()
+
+
+def _command(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: str,
+    streams: tuple[_Lines, _Lines],
+) -> Callable[[], object]:
+    """Return the child to be, with the house's ways: no terminal, a session of its own, text as UTF-8."""
+    import sh
+
+    program, *arguments = [os.fspath(item) for item in argv]
+    merged = {**os.environ, "LC_ALL": "C", **(env or {})}
+    command: Callable[[], object] = sh.Command(find_program(program, path=merged.get("PATH"))).bake(
+        *arguments,
+        _bg=True,
+        _bg_exc=False,
+        _cwd=os.fspath(cwd) if cwd else None,
+        _env=merged,
+        _in=stdin,
+        _out=streams[0].feed,
+        _err=streams[1].feed,
+        _tty_out=False,
+        _new_session=True,
+        _decode_errors="replace",
+        _encoding="utf-8",
+        _ok_code=list(range(256)),
+    )
+    return command
+
+
+def _start(command: Callable[[], object], hint: str | None) -> object:
+    import sh
+
+    try:
+        return command()
+    except sh.ForkException as error:
+        raise MissingRequirementError(
+            f"`{command}` cannot be started: {_start_failure(error)}",
+            hint=hint
+            or "a program whose loader or interpreter is not on this machine says no more than that",
+        ) from error
 
 
 def _start_failure(error: Exception) -> str:

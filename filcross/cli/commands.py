@@ -19,6 +19,7 @@ MODULES = {
     "build": "build",
     "seed-sources": "seed_sources",
     "verify": "verify",
+    "matrix": "matrix",
     "cache": "cache",
 }
 

@@ -70,12 +70,8 @@ def test_hello_and_nginx_are_built_judged_and_run(
         [tmp_path / "result-hello" / "bin" / "hello"], capture_output=True, text=True, check=True
     )
     assert greeting.stdout == "Hello, world!\n"
-    server = tmp_path / "result-nginx" / "bin" / "nginx"
-    served = subprocess.run(
-        ["python3", repo_root / "scripts" / "serve_page.py", server],
-        capture_output=True,
-        text=True,
-        check=False,
+    served = run(
+        "matrix", "smoke", "nginx", tmp_path / "result-nginx", "--spec", repo_root / "ci/matrix.toml"
     )
     assert served.returncode == 0, served.stderr
 

@@ -21,6 +21,7 @@ COMMANDS = [
     "cache",
     "doctor",
     "export-patches",
+    "matrix",
     "overlay",
     "patch-nixpkgs",
     "seed-sources",
@@ -46,7 +47,7 @@ def test_the_readme_and_the_help_have_the_same_exit_codes(repo_root: Path) -> No
 def test_every_command_has_help_with_examples(command: str) -> None:
     done = run(command, "--help", COLUMNS="200")
     assert done.returncode == 0
-    subcommands = command == "toolchain"
+    subcommands = command in ("toolchain", "matrix")
     assert subcommands or "Examples:" in done.stdout
     assert subcommands or "--json" in done.stdout
 

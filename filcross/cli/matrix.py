@@ -1,0 +1,411 @@
+"""`filcross matrix`: run a matrix of trees, toolchains and attributes; compare, explain and show its runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from filcross.cli.output import DebugOption, JsonOption, Output, QuietOption, VerboseOption, paint
+from filcross.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from filcross.config import Settings
+    from filcross.matrix.compare import Change
+    from filcross.matrix.ledger import Ledger, Result, Run
+    from filcross.matrix.outcomes import CellOutcome
+    from filcross.matrix.spec import Spec
+
+EXAMPLES = """\b
+Examples:
+  filcross matrix run                                 what ci/matrix.toml says; goes on where a killed run was
+  filcross matrix run --shard 1/4 --time-limit 90     a quarter of it, no new cell after 90 minutes
+  filcross matrix diff previous last                  what changed since yesterday, and why
+  filcross matrix history hello                       one attribute through all runs
+  filcross matrix bisect hello --good REV --bad REV --tree ~/nixpkgs
+  filcross matrix report --output site                a site of static pages, JUnit and Markdown
+  filcross matrix merge shard1.sqlite shard2.sqlite --ledger all.sqlite
+  filcross matrix export --github > nightly.yml"""
+
+RUN_EXIT_CODES = """\b
+Exit codes: 0 nothing to worry about; 1 a regression (with --fail-on any: whatever is not as expected);
+2 the matrix file is wrong; 3 another run uses the ledger; 4 nothing was done."""
+
+_STYLE = {"pass": "good", "newly fixed": "good", "regression": "bad", "fail": "bad", "flaky": "warn"}
+
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", metavar="FILE", help="The ledger (default: filcross' own, in the state folder)."
+    ),
+]
+SpecOption = Annotated[
+    Path, typer.Option("--spec", metavar="FILE", help="The matrix file.", show_default="ci/matrix.toml")
+]
+DEFAULT_SPEC = Path("ci/matrix.toml")
+_MINUTE = 60.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(
+        name="matrix",
+        help="Build, judge and try out many packages; remember and compare the results.",
+        no_args_is_help=True,
+        epilog=EXAMPLES,
+    )
+    group.command("run", epilog=RUN_EXIT_CODES)(run)
+    group.command("runs")(runs)
+    group.command("diff")(diff)
+    group.command("history")(history)
+    group.command("smoke")(smoke)
+    app.add_typer(group)
+
+
+def run(
+    spec: SpecOption = DEFAULT_SPEC,
+    ledger: LedgerOption = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--run", metavar="NAME", help="The run's name (default: the date and time, in UTC)."),
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin anew even if a run was cut short.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Do again what is known: results with the same derivation.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells to build side by side.")] = 1,
+    attempts: Annotated[
+        int,
+        typer.Option(
+            "--repeat", min=1, metavar="N", help="Attempts at a cell that fails (tells flaky ones)."
+        ),
+    ] = 1,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Do only the cells of shard I of N, the same everywhere.")
+    ] = "1/1",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(metavar="MINUTES", help="Begin no cell after this time; the rest is `not run`."),
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="regression|any", help="What makes the exit code 1.")
+    ] = "regression",
+    store: Annotated[
+        str | None, typer.Option(metavar="auto|system|private", help="Which Nix store builds go to.")
+    ] = None,
+    builders: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Nix's remote builders (its setting `builders`).")
+    ] = None,
+    nix_store: Annotated[
+        str | None, typer.Option(metavar="URL", help="The store that Nix works in (its NIX_REMOTE).")
+    ] = None,
+    substituters: Annotated[
+        str | None, typer.Option(metavar="URLS", help="Caches that Nix asks in addition to its own.")
+    ] = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Do every cell of a matrix: patch, evaluate, build, verify, and run its smoke test.
+
+    Every result is written to the ledger as it comes. A run that was cut short goes on where it was when the
+    same command is given again, and what is known already is not done again.
+    """
+    del debug
+    from filcross.cli import progress
+    from filcross.matrix import ledger as ledgers
+    from filcross.matrix import outcomes
+    from filcross.matrix import run as running
+    from filcross.matrix import spec as specs
+
+    out = Output(as_json, verbose, quiet)
+    if fail_on not in ("regression", "any"):
+        raise UsageError(f"`{fail_on}` is not a value for --fail-on", hint="choose regression or any")
+    part = specs.parse_shard(shard)
+    matrix = specs.read(spec)
+    _pass_on(builders=builders, store=nix_store, substituters=substituters, jobs=jobs)
+    deadline = None if time_limit is None else time.monotonic() + time_limit * _MINUTE
+    with ExitStack() as stack:
+        file = _ledger_file(ledger)
+        stack.enter_context(ledgers.alone(file))
+        book = stack.enter_context(ledgers.open_ledger(file, make=True))
+        which = _choose(book, matrix, part, name, new=new)
+        out.say(f"run {which.name}: {len(which.planned)} cells, shard {shard}, ledger {file}")
+        complete = running.run(
+            matrix,
+            book,
+            which,
+            settings=lambda wishes: _settings(wishes, store),
+            today=_today(),
+            options=running.Options(jobs, attempts, retry, deadline),
+            reporter=running.Reporter(
+                out.say, lambda result: out.say(_line(result)), stack.enter_context(progress.watcher(out))
+            ),
+        )
+        if complete:
+            book.finish(which.name)
+        found = outcomes.of_run(book, book.run(which.name))
+    _show_summary(out, found)
+    out.document("matrix run", {"run": _run_document(which, found)})
+    raise typer.Exit(_exit_code(found, fail_on))
+
+
+def runs(
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the runs of a ledger with what they came to, the oldest first."""
+    del debug
+    from filcross.matrix import ledger as ledgers
+    from filcross.matrix import outcomes
+
+    out = Output(as_json, verbose, quiet)
+    with ledgers.open_ledger(_ledger_file(ledger)) as book:
+        rows = [(item, outcomes.of_run(book, item)) for item in book.runs()]
+    for item, found in rows:
+        state = "" if item.ended else " (cut short)"
+        out.result(f"{item.name}{state}: {_counts_text(outcomes.counts(found))}")
+    out.document("matrix runs", {"runs": [_run_document(item, found) for item, found in rows]})
+
+
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A run: its name, `previous` or `last`.")
+    ] = "previous",
+    after: Annotated[str, typer.Argument(metavar="B", help="A later run.")] = "last",
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what changed between two runs, regressions first, each with its cause.
+
+    Exit code 1 if there is a regression.
+    """
+    del debug
+    from filcross.matrix import compare
+    from filcross.matrix import ledger as ledgers
+
+    out = Output(as_json, verbose, quiet)
+    with ledgers.open_ledger(_ledger_file(ledger)) as book:
+        first, second = book.run(before), book.run(after)
+        changes = compare.diff(book, first, second)
+    out.result(f"{first.name} -> {second.name}")
+    for change in changes:
+        if change.kind != compare.SAME or verbose:
+            out.result(f"{paint(change.kind, _STYLE.get(change.kind, 'bold'))} {change.cell}")
+            for line in change.why:
+                out.result(f"  {line}")
+    kinds = [change.kind for change in changes]
+    out.result(
+        ", ".join(f"{kinds.count(kind)} {kind}" for kind in compare.KINDS if kind in kinds) or "nothing"
+    )
+    document = {"before": first.name, "after": second.name, "changes": [_change_document(c) for c in changes]}
+    out.document("matrix diff", document)
+    raise typer.Exit(1 if compare.WORSE in kinds else 0)
+
+
+def history(
+    attribute: Annotated[str, typer.Argument(metavar="ATTR", help="The attribute, as the matrix names it.")],
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what an attribute came to in every run."""
+    del debug
+    from filcross.matrix import ledger as ledgers
+
+    out = Output(as_json, verbose, quiet)
+    with ledgers.open_ledger(_ledger_file(ledger)) as book:
+        results = book.results(attribute=attribute)
+        names = {result.attribute for result in book.results()} if not results else set()
+    if not results:
+        import difflib
+
+        near = difflib.get_close_matches(attribute, names, n=3)
+        raise UsageError(
+            f"no run has done `{attribute}`",
+            hint=f"did you mean {' or '.join(near)}?" if near else "look at `filcross matrix runs`",
+        )
+    for result in results:
+        out.result(f"{result.run}  {_line(result)}")
+    out.document(
+        "matrix history", {"attribute": attribute, "results": [_result_document(r) for r in results]}
+    )
+
+
+def smoke(
+    attribute: Annotated[str, typer.Argument(metavar="ATTR", help="The attribute whose test to run.")],
+    output: Annotated[Path, typer.Argument(metavar="PATH", help="Its output, or a link to it.")],
+    spec: SpecOption = DEFAULT_SPEC,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Run the smoke test that the matrix has for an attribute, on an output that was built already.
+
+    Exit code 1 if the answer is not as it should be.
+    """
+    del debug
+    from dataclasses import asdict
+
+    from filcross.matrix import smoke as testing
+    from filcross.matrix import spec as specs
+
+    out = Output(as_json, verbose, quiet)
+    tests = specs.read(spec).smoke
+    if attribute not in tests:
+        raise UsageError(f"{spec} has no smoke test for `{attribute}`", hint=f"it has: {', '.join(tests)}")
+    if not output.is_dir():
+        raise UsageError(f"{output} is no folder", hint="name an output of `filcross build`")
+    answer = testing.run(tests[attribute], output.absolute())
+    for line in answer.printed.splitlines():
+        out.result(f"  {line}")
+    out.result(
+        f"{paint('pass' if answer.passed else 'fail', 'good' if answer.passed else 'bad')} {answer.message}"
+    )
+    out.document("matrix smoke", {"attribute": attribute, **asdict(answer)})
+    raise typer.Exit(0 if answer.passed else 1)
+
+
+# What the commands share
+
+
+def _ledger_file(ledger: Path | None) -> Path:
+    from filcross import config
+
+    return ledger or config.state_dir() / "matrix.sqlite"
+
+
+def _today() -> Any:  # noqa: ANN401  (a date)
+    from datetime import UTC, datetime
+
+    return datetime.now(tz=UTC).date()
+
+
+def _settings(wishes: Mapping[str, str | None], store: str | None) -> Settings:
+    """Return the settings for a cell: what the matrix says, and of the user's own files only the store."""
+    from dataclasses import replace
+
+    from filcross import config
+
+    chosen = {name: config.Setting(value, "the matrix") for name, value in wishes.items()}
+    return replace(config.load({"store": store}), **chosen)
+
+
+def _pass_on(*, builders: str | None, store: str | None, substituters: str | None, jobs: int) -> None:
+    """Put what is Nix's own business into its environment (nix.conf(5): NIX_CONFIG)."""
+    given = {"builders": builders, "extra-substituters": substituters, "max-jobs": jobs if jobs > 1 else None}
+    lines = [f"{name} = {value}" for name, value in given.items() if value is not None]
+    if any("\n" in line for line in lines):
+        raise UsageError("a setting for Nix holds a line break", hint="separate builders by `;`")
+    if lines:
+        os.environ["NIX_CONFIG"] = "\n".join([os.environ.get("NIX_CONFIG", ""), *lines])
+    if store is not None:
+        os.environ["NIX_REMOTE"] = store
+
+
+def _choose(book: Ledger, matrix: Spec, part: tuple[int, int], name: str | None, *, new: bool) -> Run:
+    """Return the run to do: the one named, one that was cut short, or a new one."""
+    from filcross.matrix.ledger import now
+    from filcross.matrix.spec import in_shard
+
+    shard = f"{part[0]}/{part[1]}"
+    mine = [item for item in book.runs() if (item.spec, item.shard) == (matrix.digest, shard)]
+    if name is not None:
+        for item in mine:
+            if item.name == name:
+                return item
+    elif mine and mine[-1].ended is None and not new:
+        return mine[-1]
+    planned = [cell.name for cell in matrix.cells if in_shard(cell, part)]
+    return book.begin(name or now()[:19].replace(":", "-"), matrix.digest, planned, shard)
+
+
+def _line(result: Result) -> str:
+    words = {"pass": "good", "fail": "bad", "blocked": "warn", "skipped": "dim"}
+    known = ", known" if result.known else ""
+    culprit = f" [{result.culprit.rsplit('/', maxsplit=1)[-1]}]" if result.culprit else ""
+    cause = f" ({result.cause})" if result.cause else ""
+    return (
+        f"{paint(result.status, words[result.status])} {result.cell}: "
+        f"{result.stage}: {result.message}{culprit}{cause}{known}"
+    )
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "nothing"
+
+
+def _show_summary(out: Output, found: Sequence[CellOutcome]) -> None:
+    from filcross.matrix import compare, outcomes
+
+    for item in found:
+        if item.outcome in (outcomes.REGRESSION, outcomes.FLAKY) and item.result is not None:
+            out.result(f"{paint(item.outcome, _STYLE[item.outcome])} {item.cell}")
+            for line in compare.reasons(item.result):
+                out.result(f"  {line}")
+    out.result(_counts_text(outcomes.counts(found)))
+
+
+def _exit_code(found: Sequence[CellOutcome], fail_on: str) -> int:
+    from filcross.matrix import outcomes
+    from filcross.matrix.ledger import SKIPPED
+
+    fine = {*outcomes.GOOD, outcomes.EXPECTED, SKIPPED}
+    kinds = {item.outcome for item in found}
+    if outcomes.REGRESSION in kinds or (fail_on == "any" and kinds - fine):
+        return 1
+    return 4 if kinds <= {SKIPPED, outcomes.NOT_RUN} else 0
+
+
+def _run_document(which: Run, found: Sequence[CellOutcome]) -> dict[str, Any]:
+    from filcross.matrix import outcomes
+
+    return {
+        "name": which.name,
+        "started": which.started,
+        "ended": which.ended,
+        "shard": which.shard,
+        "counts": dict(outcomes.counts(found)),
+        "cells": [
+            {
+                "cell": item.cell,
+                "outcome": item.outcome,
+                "result": None if item.result is None else _result_document(item.result),
+            }
+            for item in found
+        ],
+    }
+
+
+def _result_document(result: Result) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    document = asdict(result)
+    del document["details"], document["key"]
+    return document
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {
+        "cell": change.cell,
+        "kind": change.kind,
+        "why": list(change.why),
+        "before": None if change.before is None else _result_document(change.before),
+        "after": None if change.after is None else _result_document(change.after),
+    }

@@ -1,0 +1,322 @@
+"""The ledger: what every cell of every run came to, append-only, in one SQLite file.
+
+Each result is written as it comes, in a transaction of its own, so that a run that is killed loses nothing
+but the cell that it was at. Nothing is ever changed or removed: triggers refuse it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import sqlite3
+import zlib
+from dataclasses import astuple, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from filcross import __version__, resources
+from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+APPLICATION_ID = 0x46434C31  # "FCL1": a ledger, and the form of its tables
+WAIT_SECONDS = 60.0
+
+PASS, FAIL, BLOCKED, SKIPPED = "pass", "fail", "blocked", "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one attempt at a cell came to.
+
+    `status` is `pass`, `fail`, `blocked` (something that it depends on failed) or `skipped`; `stage` where it
+    ended (`prepare`, `evaluate`, `build`, `verify`, `smoke`). `cause` is whose fault it is (see
+    `filcross.matrix.causes`), `culprit` the derivation or file that it comes from, `message` one sentence.
+    `revision` and `tools` identify tree and toolchain, `key` all that the result depends on. `known` says
+    that it was taken over from an earlier result with the same key. `details` is data for the report.
+    """
+
+    run: str
+    cell: str
+    attempt: int
+    revision: str
+    tools: str
+    derivation: str
+    key: str
+    status: str
+    stage: str
+    cause: str
+    culprit: str
+    message: str
+    expected: str
+    simulated: bool
+    known: bool
+    seconds: float
+    at: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> str:
+        """The name of the cell's tree."""
+        return self.cell.split("/", maxsplit=2)[0]
+
+    @property
+    def toolchain(self) -> str:
+        """The name of the cell's toolchain."""
+        return self.cell.split("/", maxsplit=2)[1]
+
+    @property
+    def attribute(self) -> str:
+        """The cell's attribute."""
+        return self.cell.split("/", maxsplit=2)[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: the matrix it was for, the cells it means to do, and whether it came to its end."""
+
+    name: str
+    spec: str
+    planned: tuple[str, ...]
+    shard: str
+    version: str
+    started: str
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDerivation:
+    """A derivation that failed for good: its message, the end of its log, and whose fault it is.
+
+    `cause` and `why` are those of `filcross.matrix.causes`.
+    """
+
+    derivation: str
+    message: str
+    tail: tuple[str, ...]
+    cause: str
+    why: str
+
+
+_RESULT_COLUMNS = tuple(item.name for item in fields(Result))
+
+
+def now() -> str:
+    """Return this moment in UTC, as the ledger writes it."""
+    return datetime.now(tz=UTC).isoformat(timespec="milliseconds")
+
+
+class Ledger:
+    """An open ledger. Make one with `open_ledger`."""
+
+    def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
+        self.file = file
+        self._connection = connection
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the oldest first."""
+        rows = self._connection.execute(
+            "SELECT name, spec, planned, shard, version, started,"
+            " (SELECT at FROM finish WHERE finish.run = run.name) FROM run ORDER BY started, name"
+        )
+        return [Run(name, spec, tuple(json.loads(cells)), *rest) for name, spec, cells, *rest in rows]
+
+    def run(self, name: str) -> Run:
+        """Return the run called `name`, `last` or `previous`; raise `UsageError` when there is none."""
+        runs = self.runs()
+        places = {"last": -1, "previous": -2}
+        if name in places and len(runs) >= -places[name]:
+            return runs[places[name]]
+        for run in runs:
+            if run.name == name:
+                return run
+        known = ", ".join(run.name for run in runs[-5:]) or "none yet"
+        raise UsageError(f"{self.file} has no run `{name}`", hint=f"the newest runs: {known}")
+
+    def begin(self, name: str, spec: str, planned: Sequence[str], shard: str) -> Run:
+        """Begin a run; raise `UsageError` when its name is taken."""
+        run = Run(name, spec, tuple(planned), shard, __version__, now())
+        try:
+            with self._connection:
+                self._connection.execute(
+                    "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)",
+                    (name, spec, json.dumps(planned), shard, run.version, run.started),
+                )
+        except sqlite3.IntegrityError as error:
+            raise UsageError(
+                f"the ledger has a run `{name}` already, for another matrix or shard",
+                hint="choose another --run NAME",
+            ) from error
+        return run
+
+    def finish(self, run: str) -> None:
+        """Note that a run came to its end (again: nothing)."""
+        with self._connection:
+            self._connection.execute("INSERT OR IGNORE INTO finish VALUES (?, ?)", (run, now()))
+
+    def add(self, result: Result, failures: Sequence[FailedDerivation] = ()) -> None:
+        """Write one result together with the derivations that were found to fail for good."""
+        values = list(astuple(result))
+        values[-1] = zlib.compress(json.dumps(result.details, default=str).encode(), 9)
+        marks = ", ".join("?" * len(values))
+        noted = self.failures()
+        with self._connection:
+            self._connection.executemany(
+                "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (item.derivation, item.message, json.dumps(item.tail), item.cause, item.why, now())
+                    for item in failures
+                    if item.derivation not in noted
+                ],
+            )
+            self._connection.execute(
+                f"INSERT INTO result ({', '.join(_RESULT_COLUMNS)}) VALUES ({marks})",  # noqa: S608 (own names)
+                values,
+            )
+
+    def results(self, run: str | None = None, *, attribute: str | None = None) -> list[Result]:
+        """Return the results of `run`, of `attribute`, or all, in the order in which they were written."""
+        rows = self._connection.execute(
+            f"SELECT {', '.join(_RESULT_COLUMNS)} FROM result"  # noqa: S608  (own names)
+            " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR cell LIKE '%/' || ?2) ORDER BY number",
+            (run, attribute),
+        )
+        found = [_result(row) for row in rows]
+        return [item for item in found if attribute is None or item.attribute == attribute]
+
+    def known(self, key: str) -> Result | None:
+        """Return the newest result that was worked out for `key`, or `None`."""
+        row = self._connection.execute(
+            f"SELECT {', '.join(_RESULT_COLUMNS)} FROM result"  # noqa: S608  (own names)
+            " WHERE key = ? AND key != '' AND NOT known AND status IN ('pass', 'fail')"
+            " ORDER BY number DESC LIMIT 1",
+            (key,),
+        ).fetchone()
+        return None if row is None else _result(row)
+
+    def failures(self) -> dict[str, FailedDerivation]:
+        """Return every derivation that failed for good."""
+        rows = self._connection.execute("SELECT derivation, message, tail, cause, why FROM failure")
+        return {row[0]: FailedDerivation(row[0], row[1], tuple(json.loads(row[2])), *row[3:]) for row in rows}
+
+    def take(self, other: Ledger) -> tuple[int, int]:
+        """Take over all that `other` has and this one lacks; return how many runs and results that were.
+
+        Runs of the same name are shards of one run: what they plan is joined. Raises `UsageError` when they
+        are of different matrices.
+        """
+        mine = {run.name: run for run in self.runs()}
+        runs = 0
+        for run in other.runs():
+            there = mine.get(run.name)
+            if there is not None and there.spec != run.spec:
+                raise UsageError(
+                    f"run `{run.name}` is of another matrix in {other.file}", hint="merge shards of one run"
+                )
+            if there is None:
+                self._begin_again(run)
+                runs += 1
+            else:
+                self._widen(run)
+        seen = {(item.run, item.cell, item.attempt, item.at) for item in self.results()}
+        fresh = [r for r in other.results() if (r.run, r.cell, r.attempt, r.at) not in seen]
+        failures = tuple(other.failures().values())
+        for result in fresh:
+            self.add(result, failures)
+        return runs, len(fresh)
+
+    def _begin_again(self, run: Run) -> None:
+        """Write a run of another ledger as it is there."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)",
+                (run.name, run.spec, json.dumps(run.planned), run.shard, run.version, run.started),
+            )
+            if run.ended:
+                self._connection.execute("INSERT INTO finish VALUES (?, ?)", (run.name, run.ended))
+
+    def _widen(self, run: Run) -> None:
+        """Note the cells that another shard of a run plans."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO shard VALUES (?, ?)", [(run.name, cell) for cell in run.planned]
+            )
+
+    def planned(self, run: Run) -> tuple[str, ...]:
+        """Return all cells that a run means to do, those of its other shards too."""
+        rows = self._connection.execute("SELECT cell FROM shard WHERE run = ? ORDER BY cell", (run.name,))
+        return tuple(dict.fromkeys([*run.planned, *(row[0] for row in rows)]))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _result(row: Sequence[Any]) -> Result:
+    values = dict(zip(_RESULT_COLUMNS, row, strict=True))
+    values["simulated"], values["known"] = bool(values["simulated"]), bool(values["known"])
+    values["details"] = json.loads(zlib.decompress(values["details"]))
+    return Result(**values)
+
+
+@contextlib.contextmanager
+def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
+    """Open the ledger `file`; with `make`, a new one where there is none.
+
+    Raises `UsageError` for a file that is not there, `UnsupportedInputError` for one that is no ledger,
+    `MissingRequirementError` where another process holds it too long.
+    """
+    if not file.exists() and not make:
+        raise UsageError(f"there is no ledger {file}", hint="`filcross matrix run` makes one (--ledger FILE)")
+    if make:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(file, timeout=WAIT_SECONDS)
+        try:
+            _prepare(file, connection)
+            yield Ledger(file, connection)
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        raise MissingRequirementError(
+            f"the ledger {file} cannot be used: {error}", hint="check its folder, and who else uses it"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise _no_ledger(file) from error
+
+
+def _prepare(file: Path, connection: sqlite3.Connection) -> None:
+    (identity,) = connection.execute("PRAGMA application_id").fetchone()
+    if identity == APPLICATION_ID:
+        return
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if identity or tables:
+        raise _no_ledger(file)
+    schema = (resources.data_dir() / "ledger.sql").read_text(encoding="utf-8")
+    connection.executescript(f"BEGIN;\n{schema}\nPRAGMA application_id = {APPLICATION_ID};\nCOMMIT;")
+
+
+def _no_ledger(file: Path) -> UnsupportedInputError:
+    return UnsupportedInputError(
+        f"{file} is no ledger of this version of filcross", hint="name another file, or remove it"
+    )
+
+
+@contextlib.contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Keep other runs away from a ledger; raise `MissingRequirementError` when one is under way.
+
+    The lock is the kernel's, so a run that was killed holds nothing.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(f"{file.name}.lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MissingRequirementError(
+                f"another run is using the ledger {file}", hint="wait for it, or give this one --ledger FILE"
+            ) from error
+        yield

@@ -1,0 +1,83 @@
+"""From results to outcomes: what a cell's result means, given what was expected and what was before.
+
+Outcomes are worked out whenever they are shown, from the ledger alone, so merged ledgers need no care.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED, Ledger, Result, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+EXPECTED, REGRESSION, FIXED, FLAKY, NOT_RUN = (
+    "expected failure",
+    "regression",
+    "newly fixed",
+    "flaky",
+    "not run",
+)
+OUTCOMES = (REGRESSION, FLAKY, FAIL, BLOCKED, FIXED, EXPECTED, PASS, SKIPPED, NOT_RUN)
+"""All outcomes, those first that somebody should look at."""
+
+GOOD = frozenset({PASS, FIXED})
+
+
+@dataclass(frozen=True, slots=True)
+class CellOutcome:
+    """A cell of a run: its outcome, its last result (`None`: not run), and the one of the run before."""
+
+    cell: str
+    outcome: str
+    result: Result | None
+    before: Result | None
+
+
+def of_run(ledger: Ledger, run: Run) -> tuple[CellOutcome, ...]:
+    """Return the outcome of every cell that `run` means to do, in the order of their names."""
+    earlier = [item for item in ledger.runs() if item.started < run.started]
+    before: dict[str, Result] = {}
+    for item in earlier:
+        before |= last_results(ledger.results(item.name))
+    attempts: dict[str, list[Result]] = {}
+    for result in ledger.results(run.name):
+        attempts.setdefault(result.cell, []).append(result)
+    cells = dict.fromkeys([*ledger.planned(run), *attempts])
+    return tuple(
+        CellOutcome(
+            cell,
+            judge(attempts.get(cell, ()), before.get(cell)),
+            attempts[cell][-1] if cell in attempts else None,
+            before.get(cell),
+        )
+        for cell in sorted(cells)
+    )
+
+
+def last_results(results: Iterable[Result]) -> dict[str, Result]:
+    """Return the last result of each cell that tells something (not `skipped`)."""
+    return {result.cell: result for result in results if result.status != SKIPPED}
+
+
+def judge(attempts: Sequence[Result], before: Result | None) -> str:
+    """Return the outcome of a cell with the results `attempts` (in order) and the one `before` them."""
+    if not attempts:
+        return NOT_RUN
+    last, statuses = attempts[-1], {result.status for result in attempts}
+    if {PASS, FAIL} <= statuses:
+        return FLAKY
+    if last.status == PASS:
+        return FIXED if last.expected or (before is not None and before.status != PASS) else PASS
+    if last.status == SKIPPED:
+        return SKIPPED
+    worse = before is not None and before.status == PASS
+    return EXPECTED if last.expected else REGRESSION if worse else last.status
+
+
+def counts(outcomes: Iterable[CellOutcome]) -> Mapping[str, int]:
+    """Return how many cells have each outcome; outcomes that none has are left out."""
+    found = [item.outcome for item in outcomes]
+    return {outcome: found.count(outcome) for outcome in OUTCOMES if outcome in found}

@@ -1,0 +1,244 @@
+"""The ledger: append-only, one run at a time, merged without loss; and what outcomes follow from it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
+from filcross.matrix import causes, compare, ledger, outcomes
+from filcross.matrix.ledger import FailedDerivation, Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def result(run: str, cell: str, status: str = "pass", **fields: object) -> Result:
+    plain = Result(
+        run=run,
+        cell=cell,
+        attempt=0,
+        revision="r1",
+        tools="simulator",
+        derivation=f"/nix/store/{cell.replace('/', '-')}.drv",
+        key=f"key of {cell}",
+        status=status,
+        stage="verify",
+        cause="" if status == "pass" else "package",
+        culprit="",
+        message="",
+        expected="",
+        simulated=True,
+        known=False,
+        seconds=1.5,
+        at=ledger.now(),
+        details={"log": ["line"]},
+    )
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def test_what_is_written_is_read_back_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "ledger.sqlite"
+    written = [result("one", "t/s/b"), result("one", "t/s/a", "fail", culprit="x", cause="overlay")]
+    with ledger.open_ledger(file, make=True) as book:
+        book.begin("one", "spec", ["t/s/a", "t/s/b"], "1/1")
+        for item in written:
+            book.add(item, [FailedDerivation("/d.drv", "no", ("l1", "l2"), "package", "why")])
+    with ledger.open_ledger(file) as book:
+        assert book.results("one") == written
+        assert book.results(attribute="a") == written[1:]
+        assert book.failures() == {"/d.drv": FailedDerivation("/d.drv", "no", ("l1", "l2"), "package", "why")}
+        assert book.run("last").planned == ("t/s/a", "t/s/b")
+        assert book.run("last").ended is None
+        book.finish("one")
+        book.finish("one")
+        assert book.run("one").ended is not None
+
+
+@pytest.mark.parametrize("table", ["run", "result", "failure"])
+def test_nothing_is_changed_or_removed(tmp_path: Path, table: str) -> None:
+    file = tmp_path / "ledger.sqlite"
+    with ledger.open_ledger(file, make=True) as book:
+        book.begin("one", "spec", [], "1/1")
+        book.add(result("one", "t/s/a"), [FailedDerivation("/d.drv", "", (), "package", "")])
+    connection = sqlite3.connect(file)
+    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET rowid = 99"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    connection.close()
+
+
+def test_a_known_result_is_one_that_was_worked_out_for_the_same_key(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        book.begin("one", "spec", [], "1/1")
+        book.add(result("one", "t/s/a", "skipped", key="k1"))
+        book.add(result("one", "t/s/b", key="k2", message="first"))
+        book.add(result("one", "t/s/b", key="k2", message="taken over", known=True))
+        book.add(result("one", "t/s/c", "fail", key=""))
+        assert book.known("k1") is None
+        found = book.known("k2")
+        assert found is not None
+        assert found.message == "first"
+        assert book.known("") is None
+
+
+def test_other_files_are_no_ledgers_and_stay_as_they_are(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("not a database, but long enough to look at " * 40)
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.commit()
+    connection.close()
+    for file in (text, other):
+        before = file.read_bytes()
+        with pytest.raises(UnsupportedInputError), ledger.open_ledger(file, make=True):
+            pass
+        assert file.read_bytes() == before
+    with pytest.raises(UsageError), ledger.open_ledger(tmp_path / "none"):
+        pass
+    assert not (tmp_path / "none").exists()
+
+
+def test_one_run_at_a_time_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    hold = (
+        "import sys, time, pathlib; from filcross.matrix import ledger\n"
+        "with ledger.alone(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, str(file)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(MissingRequirementError, match="another run"), ledger.alone(file):
+            pass
+        holder.kill()
+    with ledger.alone(file):
+        pass
+
+
+def test_merging_shards_joins_them_and_doing_it_again_adds_nothing(tmp_path: Path) -> None:
+    for number in (1, 2):
+        with ledger.open_ledger(tmp_path / f"s{number}", make=True) as book:
+            book.begin("night", "spec", [f"t/s/{number}"], f"{number}/2")
+            book.add(
+                result("night", f"t/s/{number}"), [FailedDerivation(f"/{number}", "", (), "package", "")]
+            )
+    with ledger.open_ledger(tmp_path / "all", make=True) as book:
+        for number in (1, 2, 1):
+            with ledger.open_ledger(tmp_path / f"s{number}") as shard:
+                book.take(shard)
+        (run,) = book.runs()
+        assert book.planned(run) == ("t/s/1", "t/s/2")
+        assert sorted(item.cell for item in book.results()) == ["t/s/1", "t/s/2"]
+        assert set(book.failures()) == {"/1", "/2"}
+        with ledger.open_ledger(tmp_path / "other", make=True) as other:
+            other.begin("night", "another spec", [], "1/1")
+            with pytest.raises(UsageError, match="another matrix"):
+                book.take(other)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "before", "expected", "outcome"),
+    [
+        ([], "pass", "", "not run"),
+        (["pass"], None, "", "pass"),
+        (["pass"], "pass", "", "pass"),
+        (["pass"], "fail", "", "newly fixed"),
+        (["pass"], "blocked", "", "newly fixed"),
+        (["pass"], None, "fails: x", "newly fixed"),
+        (["fail"], None, "", "fail"),
+        (["fail"], "fail", "", "fail"),
+        (["fail"], "pass", "", "regression"),
+        (["fail"], "pass", "fails: x", "expected failure"),
+        (["blocked"], "pass", "", "regression"),
+        (["blocked"], None, "", "blocked"),
+        (["skipped"], "pass", "", "skipped"),
+        (["skipped"], None, "fails: x", "skipped"),
+        (["fail", "pass"], "pass", "", "flaky"),
+        (["fail", "fail"], "pass", "", "regression"),
+    ],
+)
+def test_an_outcome_is_a_result_seen_with_what_was_before(
+    attempts: list[str], before: str | None, expected: str, outcome: str
+) -> None:
+    rows = [result("two", "t/s/a", status, expected=expected) for status in attempts]
+    earlier = None if before is None else result("one", "t/s/a", before)
+    assert outcomes.judge(rows, earlier) == outcome
+
+
+def test_a_skipped_run_in_between_does_not_hide_a_regression(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        for name, status in (("1", "pass"), ("2", "skipped"), ("3", "fail")):
+            book.begin(name, "spec", ["t/s/a"], "1/1")
+            book.add(result(name, "t/s/a", status))
+        (found,) = outcomes.of_run(book, book.run("last"))
+    assert found.outcome == "regression"
+
+
+def test_a_difference_names_its_cause(tmp_path: Path) -> None:
+    finding = {
+        "code": "FILC-E201",
+        "severity": "error",
+        "message": "needs ordinary",
+        "evidence": ["libc.so.6"],
+    }
+    file = {"path": "/nix/store/abc-half/bin/bad", "verdict": "foreign", "findings": [finding]}
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        for name in ("a", "b"):
+            book.begin(name, "spec", [], "1/1")
+        for cell in ("t/s/good", "t/s/half", "t/s/gone"):
+            book.add(result("a", cell, revision="old"))
+        book.add(result("a", "t/s/moved", "fail", stage="build", culprit="x-1"))
+        book.add(result("b", "t/s/moved", "fail", stage="smoke", culprit="y"))
+        book.add(result("b", "t/s/good"))
+        book.add(
+            result(
+                "b",
+                "t/s/half",
+                "fail",
+                derivation="/other.drv",
+                message="foreign",
+                details={"report": {"files": [file]}, "why": "ordinary code"},
+            )
+        )
+        book.add(result("b", "t/s/new", "fail"))
+        changes = compare.diff(book, book.run("a"), book.run("b"))
+    kinds = {change.cell: change.kind for change in changes}
+    assert kinds == {
+        "t/s/half": "regression",
+        "t/s/moved": "fails otherwise",
+        "t/s/gone": "gone",
+        "t/s/new": "new",
+        "t/s/good": "unchanged",
+    }
+    assert changes[0].why == (
+        "verify: foreign",
+        "cause: package (ordinary code)",
+        "new finding FILC-E201 in bin/bad: needs ordinary: libc.so.6",
+        "the tree changed: old -> r1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "kind"),
+    [
+        (causes.Evidence("build", "x.tar.gz", "cannot download", fixed_output=True), "source"),
+        (
+            causes.Evidence("build", "a-x86_64-unknown-linux-filc-1", "write: No space left on device"),
+            "machine",
+        ),
+        (causes.Evidence("evaluate", text="package x is marked as broken, refusing to evaluate."), "tree"),
+        (causes.Evidence("build", "perl-5.32", "boom"), "bootstrap"),
+        (causes.Evidence("build", "a-x86_64-unknown-linux-filc-1", "error: x.c:3: boom"), "package"),
+        (causes.Evidence("verify", text="foreign"), "package"),
+        (causes.Evidence("prepare", text="?"), "unknown"),
+    ],
+)
+def test_the_cause_follows_the_evidence(evidence: causes.Evidence, kind: str) -> None:
+    assert causes.classify(evidence).kind == kind
+    assert causes.classify(evidence).why
