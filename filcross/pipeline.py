@@ -221,12 +221,14 @@ def inspect(prepared: Prepared, built: Built) -> Report:
     """Judge every ELF file of the outputs that were built."""
     from filcross.elf import inspect as inspector
     from filcross.elf import policy
+    from filcross.toolchain import store
 
     if not built.outputs or built.libc is None:
         raise NothingToJudgeError("nothing was built, so there is nothing to judge")
+    names = store.baseline_of(prepared.toolchain)
     folders = list(built.libc.outputs.values())
     runtimes = [
-        policy.runtime_from_folder(folder, name=prepared.toolchain.name)
+        policy.runtime_from_folder(folder, name=prepared.toolchain.name, names=names)
         for folder in folders
         if (folder / "lib").is_dir()
     ]

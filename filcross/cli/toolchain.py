@@ -206,7 +206,7 @@ def link(
     from filcross.toolchain import install as station
 
     output = Output(as_json, verbose, quiet)
-    output.say("proving it: C, C++, a shared library, and a memory error that must be stopped")
+    output.say("proving it: C, C++, libraries, threads, and a memory error that must be stopped")
     _show_installed(output, station.link(name, folder.expanduser()))
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from filcross.cli.output import Output
     from filcross.elf.policy import Runtime
     from filcross.elf.verdict import Report
+    from filcross.toolchain.layout import Toolchain
 
 EXAMPLES = """\b
 Examples:
@@ -163,12 +164,20 @@ def _runtimes(toolchain: str | None, trusted: list[Path], out: Output) -> list[R
 
         chosen = select(setting, out.say)
         out.say(f"toolchain: {chosen.toolchain.label} ({chosen.why})")
-        runtimes.append(policy.runtime_from_folder(chosen.toolchain.root, name=chosen.toolchain.name))
+        runtimes.append(_known(chosen.toolchain))
     elif not trusted:
         from filcross.toolchain import store
 
         installed = [entry.toolchain for entry in store.entries() if entry.toolchain is not None]
-        runtimes = [policy.runtime_from_folder(item.root, name=item.name) for item in installed]
+        runtimes = [_known(item) for item in installed]
         names = ", ".join(item.label for item in installed)
         out.say(f"toolchains: {names or 'none is installed, so nothing can be shown to be Fil-C code'}")
     return runtimes
+
+
+def _known(toolchain: Toolchain) -> Runtime:
+    from filcross.elf import policy
+    from filcross.toolchain import store
+
+    names = store.baseline_of(toolchain)
+    return policy.runtime_from_folder(toolchain.root, name=toolchain.name, names=names)

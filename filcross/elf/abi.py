@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from filcross import resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,35 +154,3 @@ def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
                 place = NotePlace(note.section, note.place + start + inside, distance + inside - image, size)
                 places.append(place)
     return SimulatorNote(origins, tuple(raw), tuple(places)) if origins else None
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The ordinary names that a healthy Fil-C file may hold (data/ordinary_names.toml)."""
-
-    entries: dict[bytes, tuple[tuple[str, frozenset[str], bool], ...]]
-    files: frozenset[bytes]
-
-    def allows(self, name: bytes, *, defined: bool, kind: str, code: bool) -> bool:
-        """Return whether a file of `kind` may define (or import) `name` (as a function if `code`)."""
-        for side, kinds, data_only in self.entries.get(name, ()):
-            if side not in ("any", "define" if defined else "import"):
-                continue
-            if kinds and kind not in kinds:
-                continue
-            if data_only and code:
-                continue
-            return True
-        return False
-
-
-@cache
-def baseline() -> Baseline:
-    """Return the built-in baseline of ordinary names."""
-    content = tomllib.loads((resources.data_dir() / "ordinary_names.toml").read_text(encoding="utf-8"))
-    entries: dict[bytes, tuple[tuple[str, frozenset[str], bool], ...]] = {}
-    for group in content["group"]:
-        entry = (group["side"], frozenset(group.get("kinds", ())), group.get("type") == "data")
-        for name in group["names"]:
-            entries[name.encode()] = (*entries.get(name.encode(), ()), entry)
-    return Baseline(entries, frozenset(name.encode() for name in content["files"]["names"]))

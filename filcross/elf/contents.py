@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, codemap, strings
+from filcross.elf import abi, baseline, codemap, strings
 from filcross.elf import image as elf
 from filcross.elf.layout import layout_findings
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
@@ -15,6 +15,7 @@ from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTI
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from filcross.elf.baseline import Baseline
     from filcross.elf.policy import Known, Policy
 
 _CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
@@ -27,7 +28,10 @@ _FIRST_GLOBAL = 16  # the first value of a symbol's type and binding that is not
 
 @dataclass(slots=True)
 class Content:
-    """What a file's contents alone say; also all that the resolver asks about a library."""
+    """What a file's contents alone say; also all that the resolver asks about a library.
+
+    `ordinary` holds the names that a baseline allows: name, whether it is defined here, whether it is code.
+    """
 
     path: str
     kind: str
@@ -49,6 +53,7 @@ class Content:
     counts: tuple[int, int] = (0, 0)
     main_size: int | None = None
     may_load: tuple[str, ...] = ()
+    ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
 
     @property
@@ -84,6 +89,8 @@ class _Names:
     starts: bool = False
     total: int = 0
     static_table: bool = False
+    baseline: Baseline = field(default_factory=baseline.built_in)
+    allowed: dict[tuple[bytes, bool, bool], None] = field(default_factory=dict)
 
 
 def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
@@ -102,11 +109,12 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
     )
     note = abi.simulator_note(image.notes)
     content.simulated = note is not None
-    names = _sort_names(image)
+    names = _sort_names(image, policy.baseline)
     content.counts = (names.filc_defined, names.filc_imported)
     content.exports = frozenset(names.exports)
     content.imports = tuple(names.imports)
     content.main_size = names.main_size
+    content.ordinary = tuple(names.allowed)
     content.known = policy.recognise(image)
     if content.known:
         _judge_known(content)
@@ -225,6 +233,8 @@ def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Polic
         return
     tables = "full symbol table" if names.static_table else "dynamic symbols"
     content.confidence = f"instrumentation and {tables}"
+    if content.kind not in policy.baseline.measured:
+        content.confidence += ", built-in baseline"
     found.extend(_shape_findings(image, names, policy))
     if names.ordinary_local:
         found.append(
@@ -360,8 +370,8 @@ def _texts(names: dict[bytes, None]) -> tuple[str, ...]:
 # Symbols
 
 
-def _sort_names(image: elf.Image) -> _Names:
-    names = _Names(static_table=image.symbols is not None and len(image.symbols) > 1)
+def _sort_names(image: elf.Image, allowed: Baseline) -> _Names:
+    names = _Names(static_table=image.symbols is not None and len(image.symbols) > 1, baseline=allowed)
     tables = [table for table in (image.dynamic_symbols, image.symbols) if table is not None]
     named = any(abi.PREFIX in table.strings or abi.CHECK_PREFIX in table.strings for table in tables)
     if not named and abi.simulator_note(image.notes) is None:
@@ -379,7 +389,7 @@ def _sort_ordinary(image: elf.Image, tables: list[elf.SymbolTable], names: _Name
 
     The second table is read only where the first has none.
     """
-    known = abi.baseline().entries
+    known = baseline.built_in().entries
     for table in tables:
         strings, find = table.strings, table.strings.find
         for offset, info, _, section, value, _ in table.rows():
@@ -416,7 +426,7 @@ def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dyna
         name = symbol.name if dynamic else symbol.name.split(b"@", 1)[0]
         if symbol.type == elf.STT_FILE and local:
             file = symbol.name
-            if name not in abi.baseline().files:
+            if name not in names.baseline.files:
                 names.files[file] += 1
         elif not name:
             continue
@@ -435,7 +445,9 @@ def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, l
     elif name.startswith(abi.CHECK_PREFIX):
         if linked and name != abi.START_PROGRAM and not weak:
             names.checks.append(name)
-    elif not abi.baseline().allows(name, defined=False, kind=kind, code=False):
+    elif names.baseline.allows(name, defined=False, kind=kind, code=False):
+        names.allowed[name, False, False] = None
+    else:
         names.ordinary_imports[name] = None
 
 
@@ -462,7 +474,8 @@ def _sort_definition(
     names.starts = names.starts or (name == abi.START_PROGRAM and code)
     if name == b"main" and code:
         names.main_size = symbol.size
-    if abi.baseline().allows(name, defined=True, kind=kind, code=code):
+    if names.baseline.allows(name, defined=True, kind=kind, code=code):
+        names.allowed[name, True, code] = None
         return
     if symbol.bind == elf.STB_LOCAL:
         names.ordinary_local[name, file] = None

@@ -86,7 +86,7 @@ class _Inspection:
         self.roots: tuple[str, ...] = ()
         self.loaders: dict[str, closure.Loader | None] = {}
         self.archives: dict[Path, tuple[str | None, ...]] = {}
-        self.surroundings = Surroundings(self.content, self.loader, policy.runtimes)
+        self.surroundings = Surroundings(self.content, self.loader, policy.runtimes, policy.baseline)
 
     def run(self, paths: Sequence[Path]) -> Report:
         files: dict[tuple[int | str, ...], FileReport] = {}

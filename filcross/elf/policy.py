@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi
+from filcross.elf import abi, baseline
 from filcross.elf.codemap import startup_code
 from filcross.elf.image import ET_REL, ImageError, NotElfError, Window, read_image
 from filcross.elf.layout import layout_findings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator, Sequence
 
+    from filcross.elf.baseline import Baseline
     from filcross.elf.image import Image
 
 
@@ -49,7 +50,7 @@ class Runtime:
     `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
     ordinary `main` in its start-up objects, `producers` the compilers that its files name, `startup` the code
     of its start-up objects as patterns (`filcross.elf.codemap`). `function_objects` says that its compiler
-    makes them (since 0.679), as its user libc shows.
+    makes them (since 0.679), as its user libc shows. `baseline` is the toolchain's own, where it has one.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Runtime:
     producers: frozenset[str] = frozenset()
     startup: tuple[re.Pattern[bytes], ...] = ()
     function_objects: bool = False
+    baseline: Baseline | None = None
 
     @property
     def label(self) -> str:
@@ -83,14 +85,20 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The known toolchains, and whether the output of a simulator is acceptable among them."""
+    """The known toolchains, and whether the output of a simulator is acceptable among them.
+
+    `baseline` holds the ordinary names that any of them allows.
+    """
 
     runtimes: tuple[Runtime, ...] = ()
     simulated_allowed: bool = True
+    baseline: Baseline = field(init=False, repr=False, compare=False)
     _by_hash: dict[str, tuple[Known, ...]] = field(default_factory=dict, repr=False, compare=False)
     _sizes: set[int] = field(default_factory=set, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        allowed = baseline.combined(runtime.baseline for runtime in self.runtimes)
+        object.__setattr__(self, "baseline", allowed)
         for runtime in self.runtimes:
             for file in runtime.files:
                 found = self._by_hash.get(file.code_hash, ())
@@ -153,10 +161,11 @@ def library_folder(path: Path) -> Path:
     )
 
 
-def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
+def runtime_from_folder(path: Path, *, name: str | None = None, names: Path | None = None) -> Runtime:
     """Return the runtime of a toolchain folder, a Nix output of its libc, or a `lib` folder.
 
-    Only files with the name of a runtime file are taken. Raises `UnsupportedInputError` without a loader, or
+    Only files with the name of a runtime file are taken. `names` is the file with its baseline
+    (`toolchain.store.baseline_of`). Raises `UnsupportedInputError` without a loader, or
     with a runtime file that cannot be read.
     """
     folder = library_folder(path)
@@ -210,6 +219,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None) -> Runtime:
         producers=frozenset(producers),
         startup=tuple(startup),
         function_objects=function_objects,
+        baseline=baseline.read(names) if names is not None else None,
     )
 
 

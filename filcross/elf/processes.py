@@ -6,23 +6,25 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, closure
+from filcross.elf import abi, baseline, closure
 from filcross.elf.verdict import BAD, FOREIGN, GOOD, MAX_EVIDENCE, Finding, Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from filcross.elf.baseline import Baseline
     from filcross.elf.contents import Content
     from filcross.elf.policy import Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a judgement may ask about other files: contents and loaders by path; the known toolchains."""
+    """What a judgement may ask: contents and loaders by path; the known toolchains, what any allows."""
 
     content: Callable[[str], Content | None]
     loader: Callable[[str], closure.Loader | None]
     runtimes: tuple[Runtime, ...]
+    baseline: Baseline
 
 
 class ProcessJudge:
@@ -181,6 +183,7 @@ class ProcessJudge:
                 "runtime files of different toolchains in one process",
                 *(path for path, _ in core),
             )
+        self.judge_names(runtimes)
         real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
         if self.content.simulated and not self.content.known and runtimes and runtimes <= real:
             self.say("FILC-E501", "made by the ABI simulator, in a process of a real toolchain")
@@ -202,6 +205,25 @@ class ProcessJudge:
                 loaded.path,
             )
         self.judge_places(core, loader)
+
+    def judge_names(self, names: set[str] | None) -> None:
+        """Check the file's ordinary names by the baseline of the one toolchain of the process."""
+        own = [item for item in self.surroundings.runtimes if names is not None and item.name in names]
+        if self.content.known or len(own) != 1 or len(self.surroundings.runtimes) == 1:
+            return  # a single toolchain's baseline judged the contents already
+        rules = own[0].baseline or baseline.built_in()
+        kind = self.content.kind
+        strange = [
+            name.decode("utf-8", "backslashreplace")
+            for name, defined, code in self.content.ordinary
+            if not rules.allows(name, defined=defined, kind=kind, code=code)
+        ]
+        if strange:
+            self.say(
+                "FILC-E323",
+                f"ordinary names that files of its toolchain {own[0].label} do not have ({len(strange)})",
+                *strange,
+            )
 
     def judge_optional(self, loader: closure.Loader) -> None:
         """Say what the file may load at run time, by its notes and the names in its data."""
@@ -243,7 +265,7 @@ class ProcessJudge:
         for content in (self.content, *(content for _, content in contents if content is not None)):
             for name in content.exports:
                 providers.setdefault(name, []).append(content)
-        allows = abi.baseline().allows
+        allows = self.surroundings.baseline.allows
         wrong: list[str] = []
         unresolved: list[str] = []
         for name, weak in self.content.imports:

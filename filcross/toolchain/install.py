@@ -311,7 +311,7 @@ class _Store:
             toolchain = recognise(home)
             name = wish.name or (package.asset.name if package.asset else toolchain.full_name)
             _refuse_taken(name)
-            self._tell("proving it: C, C++, a shared library, and a memory error that must be stopped")
+            self._tell("proving it: C, C++, libraries, threads, and a memory error that must be stopped")
             shown = proof.prove(toolchain)
             return self.name(name, toolchain, package.origin, shown, files=records.manifest(home))
         except BaseException:

@@ -6,6 +6,7 @@ never memory-safe, whatever it does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -15,8 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross import resources
-from filcross.elf import abi
-from filcross.elf.image import SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, Window, read_image
+from filcross.elf import abi, archive
+from filcross.elf import baseline as names
+from filcross.elf.image import (
+    SHF_EXECINSTR,
+    SHN_UNDEF,
+    STB_LOCAL,
+    STT_FILE,
+    STT_FUNC,
+    STT_GNU_IFUNC,
+    STT_NOTYPE,
+    STT_SECTION,
+    NotElfError,
+    Window,
+    read_image,
+)
 from filcross.errors import FilcrossError, UnsupportedInputError
 from filcross.process import find_program, run
 from filcross.toolchain import layout
@@ -24,13 +38,14 @@ from filcross.toolchain import layout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from filcross.elf.image import Image
     from filcross.process import Completed
     from filcross.toolchain.layout import Toolchain
 
-SCHEMA_VERSION = 1
 SECONDS = 120.0
 WORKS, FAILS, REFUSED = "works", "fails", "refused"
 _TRAP = (-signal.SIGTRAP, 128 + signal.SIGTRAP)
+_HELPERS = ("libyolort.a", "libyolounwind.a", "libyoloc_nonshared.a")
 _BINUTILS = "install binutils (Debian: apt-get install binutils): a release of Fil-C brings no linker"
 
 
@@ -76,7 +91,10 @@ class Proof:
 
 
 def prove(toolchain: Toolchain) -> Proof:
-    """Compile, link and run a C and a C++ program, a shared library, and a memory error that must be stopped.
+    """Compile, link and run one program for each thing that Fil-C has an ABI for, and a memory error.
+
+    Those are C, C++, a shared library, threads with data of their own, setjmp, variadic calls and a static
+    archive; what they hold is the toolchain's baseline. The memory error must be stopped.
 
     Raises `BrokenToolchainError`, with what every trial showed, if one fails or the memory error is not
     stopped; `MissingRequirementError` where this machine has no linker.
@@ -85,7 +103,8 @@ def prove(toolchain: Toolchain) -> Proof:
         raise BrokenToolchainError(
             f"{toolchain.root} has no compiler, so there is nothing to try", hint="link the compiler's folder"
         )
-    find_program("ld", hint=_BINUTILS)
+    for program in ("ld", "ar"):
+        find_program(program, hint=_BINUTILS)
     with tempfile.TemporaryDirectory(prefix="filcross-proof-") as folder:
         workshop = _Workshop(toolchain, Path(folder))
         trials = tuple(workshop.trials())
@@ -128,6 +147,14 @@ class _Workshop:
         )
         yield self._cxx()
         yield self._library()
+        for name, source, expected in (
+            ("threads, thread-local data", "threads.c", "83 40\n"),
+            ("setjmp", "jump.c", "7 2\n"),
+            ("variadic calls", "variadic.c", "10.5 ten\n"),
+        ):
+            options = ["-pthread"] if source == "threads.c" else []
+            yield self._program(name, "filcc", source, options=options, arguments=[], expected=expected)
+        yield self._archive()
         yield self._memory_error()
 
     def _compile(self, driver: str, source: str, output: str, *options: str | Path) -> Completed:
@@ -173,6 +200,26 @@ class _Workshop:
         trial = self._program("user", "filcc", "user.c", options=options, arguments=[], expected="43 5\n")
         return Trial(name, trial.state, trial.detail)
 
+    def _archive(self) -> Trial:
+        name = "static archive"
+        try:
+            made = self._compile("filcc", "member.c", "member.o", "-c")
+            if made.exit_code == 0:
+                made = run(["ar", "rcs", "members.a", "member.o"], check=False, cwd=self._folder)
+        except FilcrossError as error:
+            return Trial(name, FAILS, error.message)
+        if made.exit_code != 0:
+            return Trial(name, FAILS, f"cannot be made: {_last(made)}")
+        trial = self._program(
+            "members",
+            "filcc",
+            "members.c",
+            options=[str(self._folder / "members.a")],
+            arguments=[],
+            expected="42\n",
+        )
+        return Trial(name, trial.state, trial.detail)
+
     def _memory_error(self) -> Trial:
         """Write inside of an object, which must go well, and right behind it, which must not."""
         name = "memory error"
@@ -196,50 +243,96 @@ class _Workshop:
         return Trial(name, FAILS, f"a write outside of its object was not stopped: {_ending(done)}")
 
     def baseline(self) -> dict[str, Any]:
-        names = {"C": "C program", "C++": "C++ program", "user": "program with a library"}
-        files = {names[name]: self._folder / name for name in names if (self._folder / name).exists()}
-        return baseline(files | {"shared library": self._folder / "library.so"})
+        found = {what: self._folder / name for what, name in _KEPT.items() if (self._folder / name).exists()}
+        return baseline(found, self._toolchain.lib)
 
 
-def baseline(files: dict[str, Path]) -> dict[str, Any]:
+_KEPT = {
+    "C program": "C",
+    "C++ program": "C++",
+    "program with a library": "user",
+    "shared library": "library.so",
+    "program with threads": "threads, thread-local data",
+    "program that jumps": "setjmp",
+    "program with variadic calls": "variadic calls",
+    "program with a static archive": "members",
+    "object file": "member.o",
+}
+
+
+def baseline(files: dict[str, Path], lib: Path) -> dict[str, Any]:
     """Return what healthy files of a toolchain hold besides Fil-C's own names, for the inspector.
 
     For each of `files` (what it is, and its path): `kind`, `interpreter` and `needed` (base names), and the
-    ordinary names that it `defines` and `imports` (global ones) and holds as `locals`, each list sorted.
+    ordinary names that it `defines` and `imports` (global ones) and holds as `locals`. Each name has `from`
+    (the object in `lib`, the toolchain's own folder, that brings it) and `code` (whether it is a function).
+    See `filcross.elf.baseline`, which reads it.
     """
+    sources = _sources(lib)
     return {
-        "schema_version": SCHEMA_VERSION,
-        "files": {name: _ordinary(path) for name, path in files.items()},
+        "schema_version": names.SCHEMA_VERSION,
+        "files": {what: _ordinary(path, sources) for what, path in files.items()},
     }
 
 
-def _ordinary(path: Path) -> dict[str, Any]:
-    defines: set[str] = set()
-    imports: set[str] = set()
-    hidden: set[str] = set()
+def _sources(lib: Path) -> dict[tuple[str, bool], str]:
+    """Return which of a toolchain's start-up objects and helper archives define (True) or import a name."""
+    found: dict[tuple[str, bool], str] = {}
+    for path in sorted(lib.glob("*.o")):
+        with _image(path) as image:
+            for name, defined, _, _ in _ordinary_names(image):
+                found.setdefault((name, defined), path.name)
+    for path in (item for item in map(lib.joinpath, _HELPERS) if item.is_file()):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for member in archive.members(Window(descriptor)):
+                with contextlib.suppress(NotElfError):
+                    if member.window is None:
+                        continue
+                    for name, defined, _, _ in _ordinary_names(read_image(member.window)):
+                        found.setdefault((name, defined), f"{path.name}({member.name})")
+        finally:
+            os.close(descriptor)
+    return found
+
+
+@contextlib.contextmanager
+def _image(path: Path) -> Iterator[Image]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        image = read_image(Window(descriptor))
-        for table in (image.dynamic_symbols, image.symbols):
-            for symbol in table.symbols() if table is not None else ():
-                name = symbol.name.split(b"@", 1)[0]
-                if not name or symbol.type in (STT_FILE, STT_SECTION) or abi.is_filc_name(name):
-                    continue
-                if symbol.section == SHN_UNDEF:
-                    imports.add(name.decode("utf-8", "replace"))
-                elif symbol.bind == STB_LOCAL:
-                    hidden.add(name.decode("utf-8", "replace"))
-                else:
-                    defines.add(name.decode("utf-8", "replace"))
+        yield read_image(Window(descriptor))
     finally:
         os.close(descriptor)
+
+
+def _ordinary_names(image: Image) -> Iterator[tuple[str, bool, bool, bool]]:
+    """Yield the names without Fil-C's grammar: name, whether it is defined, is code, is local."""
+    sections = image.sections
+    for table in (image.dynamic_symbols, image.symbols):
+        for symbol in table.symbols() if table is not None else ():
+            name = symbol.name.split(b"@", 1)[0]
+            if not name or symbol.type in (STT_FILE, STT_SECTION) or abi.is_filc_name(name):
+                continue
+            section = symbol.section
+            executable = section < len(sections) and bool(sections[section].flags & SHF_EXECINSTR)
+            code = symbol.type in (STT_FUNC, STT_GNU_IFUNC) or (symbol.type == STT_NOTYPE and executable)
+            defined = section != SHN_UNDEF
+            yield name.decode("utf-8", "replace"), defined, defined and code, symbol.bind == STB_LOCAL
+
+
+def _ordinary(path: Path, sources: dict[tuple[str, bool], str]) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {"defines": {}, "imports": {}, "locals": {}}
+    with _image(path) as image:
+        for name, defined, code, local in _ordinary_names(image):
+            part = "imports" if not defined else "locals" if local else "defines"
+            origin = sources.get((name, defined), "the linker" if defined and not code else "the compiler")
+            found[part].setdefault(name, {"from": origin, "code": code})
+    found["locals"] = {name: fact for name, fact in found["locals"].items() if name not in found["defines"]}
     return {
         "kind": image.kind,
         "interpreter": None if image.interpreter is None else image.interpreter.rpartition("/")[2],
         "needed": list(image.needed),
-        "defines": sorted(defines),
-        "imports": sorted(imports),
-        "locals": sorted(hidden - defines),
+        **{part: dict(sorted(entries.items())) for part, entries in found.items()},
     }
 
 

@@ -150,7 +150,8 @@ def record_of(name: str) -> records.Record | None:
 
 def baseline_of(toolchain: Toolchain) -> Path | None:
     """Return the file with the ordinary names of healthy files of a named toolchain; see `proof.baseline`."""
-    return records.baseline_file(store_dir(), toolchain.name) if is_taken(toolchain.name) else None
+    mine = is_taken(toolchain.name) and target(toolchain.name) == toolchain.root
+    return records.baseline_file(store_dir(), toolchain.name) if mine else None
 
 
 def check_name(name: str) -> None:

@@ -101,8 +101,19 @@ def test_an_archive_is_checked_unpacked_relocated_and_proved(
     assert run([tmp_path / "hello"]).stdout == "hello\n"
 
     baseline = json.loads((store.baseline_of(toolchain) or Path()).read_text())
-    assert set(baseline["files"]) == {"C program", "shared library", "program with a library"}
-    assert "filc_start_program" in baseline["files"]["C program"]["imports"]
+    kinds = {"shared library": "library", "object file": "object"}
+    assert {what: file["kind"] for what, file in baseline["files"].items()} == {
+        what: kinds.get(what, "executable")
+        for what in (
+            *("C program", "shared library", "program with a library", "program with threads", "object file"),
+            *("program that jumps", "program with variadic calls", "program with a static archive"),
+        )
+    }
+    program = baseline["files"]["C program"]
+    assert program["imports"]["filc_start_program"] == {"from": "filc_crt.o", "code": False}
+    assert program["defines"]["main"] == {"from": "filc_crt.o", "code": True}
+    assert program["defines"]["_start"]["from"] == "Scrt1.o"
+    assert program["defines"]["_edata"] == {"from": "the linker", "code": False}
     assert baseline["files"]["shared library"]["needed"] == ["libc.so", "libpizlo.so", "libyoloc.so"]
 
     assert take(release).already

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filcross.elf import abi, archive
+from filcross.elf import abi, archive, baseline
 from filcross.elf.image import ImageError, Note, Window
 from filcross.elf.verdict import finding_titles
 
@@ -86,7 +86,7 @@ def test_ordinary_sonames() -> None:
 
 
 def test_the_baseline_tells_sides_kinds_and_code_apart() -> None:
-    allows = abi.baseline().allows
+    allows = baseline.built_in().allows
     assert allows(b"main", defined=True, kind="executable", code=True)
     assert not allows(b"main", defined=True, kind="library", code=True)
     assert allows(b"__libc_start_main", defined=False, kind="executable", code=False)
