@@ -14,7 +14,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, archive, closure
+from filcross.elf import abi, archive, closure, strangers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, judge_content, machine_name
 from filcross.elf.processes import ProcessJudge, Surroundings
@@ -68,7 +68,18 @@ def inspect(
     called with each file's path before it is judged. Raises `UsageError`
     for a path that does not exist; files that cannot be read get the verdict `unreadable`.
     """
-    return _Inspection(policy, progress).run(paths)
+    report = _Inspection(policy, progress).run(paths)
+    unknown = strangers.find(report.files, policy)
+    if not unknown:
+        return report
+    files = strangers.judge_again(report.files, unknown, policy, _judge_files)
+    labels = tuple(runtime.label for runtime in unknown)
+    return replace(report, files=files, toolchains=(*report.toolchains, *labels))
+
+
+def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport | None]:
+    inspection = _Inspection(policy, None)
+    return [inspection.again(file.path) for file in files]
 
 
 class _Unjudged(Exception):  # noqa: N818  (a result, not a failure)
@@ -203,6 +214,13 @@ class _Inspection:
         if head.startswith(_COMPRESSED):
             raise _Unjudged("compressed file")
         raise _Unjudged("not ELF")
+
+    def again(self, path: str) -> FileReport | None:
+        """Judge a file that was judged before; `None` where it has become something else."""
+        try:
+            return self.file(path)
+        except (_Unjudged, _ScriptFound):
+            return None
 
     def script_verdict(self, interpreter: str) -> str | None:
         program = interpreter.split(maxsplit=1)[0] if interpreter else ""

@@ -50,7 +50,8 @@ class Runtime:
     `folder` is where they were read, `flavour` is `musl` or `glibc`, `main_sizes` the sizes in bytes of the
     ordinary `main` in its start-up objects, `producers` the compilers that its files name, `startup` the code
     of its start-up objects as patterns (`filcross.elf.codemap`). `function_objects` says that its compiler
-    makes them (since 0.679), as its user libc shows. `baseline` is the toolchain's own, where it has one.
+    makes them (since 0.679), as its user libc shows. `baseline` is the toolchain's own, where it has one,
+    `trusted` is whether anybody vouches for it (`filcross.elf.strangers`).
     """
 
     name: str
@@ -63,6 +64,7 @@ class Runtime:
     startup: tuple[re.Pattern[bytes], ...] = ()
     function_objects: bool = False
     baseline: Baseline | None = None
+    trusted: bool = True
 
     @property
     def label(self) -> str:

@@ -68,6 +68,7 @@ class FileReport:
     `kind` is one of executable, library, static, object, archive, core, other. `confidence` says what the
     verdict rests on. `members` are the members of an archive. `same_as` lists hard links to the file.
     `waived` says which findings the project accepts, `accepted` that nothing else speaks against the file.
+    `trusted` is whether somebody vouches for the toolchain that a good verdict rests on.
     """
 
     path: str
@@ -87,6 +88,16 @@ class FileReport:
     symbols: tuple[int, int] = (0, 0)
     waived: tuple[str, ...] = ()
     accepted: bool = False
+    trusted: bool = True
+
+    @property
+    def outcome(self) -> str:
+        """Return what the file adds to the answer: `accepted` (by waivers), `bad`, `good` or `open`."""
+        if self.accepted:
+            return "accepted"
+        if self.verdict in BAD:
+            return "bad"
+        return "good" if self.verdict in GOOD and self.trusted else "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +145,12 @@ class Report:
     @property
     def exit_code(self) -> int:
         """Return 1 for a foreign or mixed file, else 4 if there was nothing or something unjudged, else 0."""
-        verdicts = {file.verdict for file in self.files if not file.accepted}
-        if verdicts & BAD:
+        outcomes = {file.outcome for file in self.files}
+        if "bad" in outcomes:
             return 1
         if any(self.skipped.get(reason) for reason in UNSEEN):
             return 4
-        return 0 if self.files and verdicts <= GOOD else 4
+        return 0 if outcomes and "open" not in outcomes else 4
 
 
 @cache

@@ -62,6 +62,7 @@ def _file(file: FileReport) -> dict[str, Any]:
         "members": [_file(member) for member in file.members],
         "waived": [_text(item) for item in file.waived],
         "accepted": file.accepted,
+        "trusted": file.trusted,
         "same_as": [_text(path) for path in file.same_as],
     }
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from filcross.elf.verdict import BAD, GOOD
 from filcross.report.text import printable
 
 if TYPE_CHECKING:
@@ -87,13 +86,13 @@ def _case(file: FileReport) -> Case:
     group = f"filcross.{file.kind}"
     if file.accepted:
         return Case(file.path, group, "skipped", message="; ".join(file.waived))
-    if file.verdict in GOOD:
+    if file.outcome == "good":
         return Case(file.path, group)
     findings = [finding for finding in file.findings if finding.severity != "info"]
     return Case(
         file.path,
         group,
-        "failure" if file.verdict in BAD else "error",
+        "failure" if file.outcome == "bad" else "error",
         findings[0].code if findings else file.verdict,
         f"{file.verdict}: {findings[0].message if findings else file.confidence}",
         "\n".join(

@@ -157,7 +157,11 @@ def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:
     if not report.files:
         return paint("nothing to judge: no ELF file was found", "warn")
     if report.exit_code:
-        return paint("not shown: some files could not be judged or looked at", "warn")
+        unknown = {file.trusted for file in report.files if file.outcome == "open"} == {False}
+        why = "nobody vouches for the toolchain (--trust-runtime)"
+        return paint(
+            f"not shown: {why if unknown else 'some files could not be judged or looked at'}", "warn"
+        )
     if report.accepted:
         return paint(
             "accepted: what is not Fil-C code is waived, so this is no proof of memory safety", "warn"

@@ -327,11 +327,38 @@ def test_runtime_files_of_two_toolchains_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_without_a_known_toolchain_nothing_is_filc(shapes: Shapes) -> None:
-    file = judge(shapes, shapes.hello(), policy_for([]))
+    program = shapes.hello()
+    paths = [program, shapes.root / "libanswer.so"]
+    report = inspect(paths, policy_for([]))
+    assert report.exit_code == 4
+    for file in report.files:
+        assert (file.verdict, file.trusted, codes(file)) == ("filc", False, {"FILC-W104"})
+        assert file.confidence.startswith("unknown toolchain")
+    assert judge(shapes, shapes.filc("again", ANSWER), policy_for([])).verdict == "no-evidence"
+    (shapes.lib / "libpizlo.so").unlink()
+    file = judge(shapes, program, policy_for([]))
     assert file.verdict in {"no-evidence", "mixed"}
     assert codes(file) >= {"FILC-N103", "FILC-N208"}
-    for path in (shapes.root / "libanswer.so", shapes.filc("again", ANSWER)):
-        assert judge(shapes, path, policy_for([])).verdict == "no-evidence"
+
+
+def test_ordinary_code_of_an_unknown_toolchain_is_found(shapes: Shapes) -> None:
+    program = shapes.hello("hello", shapes.ordinary("bad", ORDINARY))
+    (file,) = inspect([program], policy_for([])).files
+    assert (file.verdict, file.trusted) == ("mixed", True)
+    assert codes(file) >= {"FILC-E302"}
+
+
+def test_another_toolchain_that_is_known_does_not_speak_against_an_unknown_one(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = Shapes(tmp_path / "one", simulated=False), Shapes(tmp_path / "two", simulated=False, variant=1)
+    known = policy_for([runtime_from_folder(one.toolchain)])
+    report = inspect([two.hello(), two.lib], known)
+    assert {file.trusted for file in report.files if not file.path.endswith(".o")} == {False}
+    assert {Path(file.path).name: file.verdict for file in report.files}["libpizlo.so"] == "runtime"
+    assert report.exit_code == 4
+    shutil.copy(one.lib / LOADER, two.lib / LOADER)
+    assert inspect([two.root / "hello"], known).exit_code == 1
 
 
 def test_a_missing_library_shows_nothing(shapes: Shapes) -> None:

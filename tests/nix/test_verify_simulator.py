@@ -214,8 +214,13 @@ def test_the_command_does_not_know(bench: Bench) -> None:
     assert (done.exit_code, document(done)["verdict"]) == (4, "unknown")
     unknown = filcross("verify", bench.build(), "--json")
     content = document(unknown)
-    assert (unknown.exit_code, content["files"][0]["verdict"]) == (4, "no-evidence")
-    assert "FILC-N103" in unknown.stderr
+    (judged,) = content["files"]
+    assert (unknown.exit_code, judged["verdict"], judged["trusted"]) == (4, "filc", False)
+    assert judged["confidence"].startswith("unknown toolchain, ")
+    assert "FILC-W104" in unknown.stderr
+    assert "not shown: nobody vouches for the toolchain (--trust-runtime)" in unknown.stderr
+    trusted = filcross("verify", bench.root / "program", "--trust-runtime", bench.toolchain.lib)
+    assert trusted.exit_code == 0
 
 
 def test_the_projects_waivers_count_by_themselves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
