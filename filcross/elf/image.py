@@ -5,19 +5,22 @@ Only what the loader and the linker act on is read: headers, loader, dynamic sec
 against the file before it is used, because a file from a build is untrusted input. What cannot be read
 raises `ImageError`; no other error leaves this module for bad contents.
 
+An image is read in levels, so that each user pays for what it asks: see `Image`. This module imports little,
+because small programs use it.
+
 Layout and constants: the System V ABI (gABI) chapters 4 and 5, the x86-64 psABI, and `elf.h`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 MAGIC = b"\x7fELF"
 
@@ -25,7 +28,8 @@ ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 EM_X86_64, EM_AARCH64 = 62, 183
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PF_X = 1
-SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 0, 1, 2, 3, 7, 8, 11
+SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_DYNAMIC = 0, 1, 2, 3, 6
+SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 7, 8, 11
 SHF_ALLOC, SHF_EXECINSTR = 2, 4
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_COMMON, SHN_XINDEX = 0, 0xFF00, 0xFFF1, 0xFFF2, 0xFFFF
 STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
@@ -44,6 +48,7 @@ SHT_RELA, SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY = 4, 14, 15, 16
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 0, 1, 4, 5, 6, 10, 11
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH, DT_FLAGS_1 = 14, 15, 29, 0x6FFFFEF5, 0x6FFFFFFB
 DT_AUXILIARY, DT_FILTER, DT_AUDIT, DT_DEPAUDIT = 0x7FFFFFFD, 0x7FFFFFFF, 0x6FFFFEFC, 0x6FFFFEFB
+_FILTERS = frozenset({DT_AUXILIARY, DT_FILTER, DT_AUDIT, DT_DEPAUDIT})
 DF_1_NODEFLIB, DF_1_PIE = 0x800, 0x08000000
 
 R_64, R_PC32, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_PC64, R_IRELATIVE = 1, 2, 6, 7, 8, 24, 37  # x86-64
@@ -57,6 +62,8 @@ _MAX_NOTES = 8 << 20
 _MAX_COMMENT = 1 << 20
 _MAX_DYNAMIC = 1 << 20
 _MAX_PATH = 1 << 16
+_SMALL = 4096  # bytes of a string table that is read whole for one string
+_USUAL_NAME = 256
 
 
 class ImageError(Exception):
@@ -129,14 +136,16 @@ class Relocation(NamedTuple):
     addend: int
 
 
-@dataclass(frozen=True, slots=True)
 class SymbolTable:
     """A symbol table as raw entries and strings; symbols are decoded while they are walked."""
 
-    entries: bytes
-    strings: bytes
-    layout: struct.Struct
-    bits: int
+    __slots__ = ("bits", "entries", "layout", "strings")
+
+    def __init__(self, entries: bytes, strings: bytes, layout: struct.Struct, bits: int) -> None:
+        self.entries = entries
+        self.strings = strings
+        self.layout = layout
+        self.bits = bits
 
     def __len__(self) -> int:
         return len(self.entries) // self.layout.size
@@ -169,39 +178,532 @@ class SymbolTable:
             yield new(Symbol, fields)
 
 
-@dataclass(frozen=True, slots=True)
+class _Layouts(NamedTuple):
+    """How the tables of one class and byte order are packed; in which byte a section's type is, if small."""
+
+    type_at: int
+    ehdr: struct.Struct
+    phdr: struct.Struct
+    shdr: struct.Struct
+    sym: struct.Struct
+    dyn: struct.Struct
+    word: struct.Struct
+    note: struct.Struct
+    gnu: struct.Struct
+
+
+_FORMATS = {
+    64: ("HHIQQQIHHHHHH", "IIQQQQQQ", "IIQQQQIIQQ", "IBBHQQ", "qQ", "I", "III", "IIII"),
+    32: ("HHIIIIIHHHHHH", "IIIIIIII", "IIIIIIIIII", "IIIBBH", "iI", "I", "III", "IIII"),
+}
+_LAYOUTS = {
+    (bits, order == "<"): _Layouts(4 if order == "<" else 7, *[struct.Struct(order + text) for text in texts])
+    for bits, texts in _FORMATS.items()
+    for order in "<>"
+}
+
+
+class Window:
+    """A file, or one archive member in it, read by position and never beyond its end."""
+
+    __slots__ = ("base", "descriptor", "size")
+
+    def __init__(self, descriptor: int, base: int = 0, size: int | None = None) -> None:
+        self.descriptor = descriptor
+        self.base = base
+        self.size = os.fstat(descriptor).st_size - base if size is None else size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes at `offset`, or raise `ImageError`."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            self.check(offset, size)
+        if not size:
+            return b""
+        data = os.pread(self.descriptor, size, self.base + offset)
+        if len(data) != size:
+            raise ImageError("the file became shorter while it was read")
+        return data
+
+    def check(self, offset: int, size: int) -> None:
+        """Raise `ImageError` unless there are `size` bytes at `offset`."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise ImageError(f"{size} bytes at {offset} lie outside the file of {self.size} bytes")
+
+    def sub(self, offset: int, size: int) -> Window:
+        """Return the window on `size` bytes at `offset` of this one."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise ImageError(f"a member of {size} bytes at {offset} lies outside the archive")
+        return Window(self.descriptor, self.base + offset, size)
+
+
+class _Once(Generic[T]):
+    """An attribute of an image that is read when it is first asked for, and then kept."""
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self.read = read
+        self.name = read.__name__
+        self.__doc__ = read.__doc__
+
+    def __get__(self, image: Image, owner: type[Image]) -> T:
+        value = image.__dict__[self.name] = self.read(image)
+        return value
+
+
+class _Headers(NamedTuple):
+    """What the program headers say: all of them as in the file, and those that the loader acts on."""
+
+    raw: list[tuple[int, ...]]
+    loads: list[tuple[int, int, int]]  # address, offset, size in the file
+    dynamic: Segment | None
+    interpreter: tuple[int, int] | None  # offset, size
+
+
+class _Tags(NamedTuple):
+    """The dynamic section: offsets of names, and the value of every other tag."""
+
+    present: bool
+    needed: list[int]
+    filters: list[int]
+    single: dict[int, int]
+
+
 class Image:
-    """The facts of one ELF file.
+    """The facts of one ELF file, in levels; each is read from the file when it is first asked for.
+
+    Making an image checks the identification and the header. Then there is what the loader acts on
+    (`segments`, `interpreter`, `needed`, `soname`, `rpath`, `runpath`, `filters`, `tags`), the loader's
+    symbols (`dynamic_symbols`), and what only linkers and people read (`sections`, `symbols`, `notes`,
+    `producers`). `complete` reads them all. A damaged level raises `ImageError` when it is asked for; levels
+    can only be read while the file is open.
 
     `needed`, `rpath` and `runpath` are as in the file (search paths undivided, `$ORIGIN` unexpanded).
     `dynamic_symbols` and `symbols` are `None` where the file has no such table. `fallback` says that the
     dynamic symbols were counted by a hash table because there is no section header for them.
     """
 
-    bits: int
-    little: bool
-    type: int
-    machine: int
-    entry: int
-    interpreter: str | None
-    needed: tuple[str, ...]
-    soname: str | None
-    rpath: str | None
-    runpath: str | None
-    flags_1: int
-    filters: tuple[str, ...]
-    has_dynamic: bool
-    segments: tuple[Segment, ...]
-    sections: tuple[Section, ...]
-    dynamic_symbols: SymbolTable | None
-    symbols: SymbolTable | None
-    notes: tuple[Note, ...]
-    producers: tuple[str, ...]
-    fallback: bool
-    tags: dict[int, int]
-    window: Window = field(repr=False, compare=False)
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._head = head = window.read(0, min(_HEAD_BYTES, window.size))
+        if head[:4] != MAGIC:
+            raise NotElfError("no ELF magic number")
+        if len(head) < 16:  # noqa: PLR2004
+            raise ImageError("truncated in the identification")
+        if head[4] not in (1, 2) or head[5] not in (1, 2):
+            raise ImageError(f"unknown class {head[4]} or byte order {head[5]}")
+        self.bits = 64 if head[4] == 2 else 32  # noqa: PLR2004
+        self.little = head[5] == 1
+        self._layouts = _LAYOUTS[self.bits, self.little]
+        if len(head) < 16 + self._layouts.ehdr.size:
+            raise ImageError("truncated in the header")
+        fields = self._layouts.ehdr.unpack_from(head, 16)
+        self.type, self.machine, version, self.entry = fields[:4]
+        self._places = fields[4:]
+        if version != 1:
+            raise ImageError(f"unknown ELF version {version}")
+
+    def complete(self) -> Image:
+        """Read every level, and return the image; raises `ImageError` for the first that is damaged."""
+        _ = (self._section_headers, self._headers, self._section_rows, self._tags, self.dynamic_strings)
+        _ = (self._names, self._dynamic_table, self.interpreter, self.symbols, self.notes, self.producers)
+        return self
+
+    def _read(self, offset: int, size: int) -> bytes:
+        head = self._head
+        if offset >= 0 and offset + size <= len(head):
+            return head[offset : offset + size]
+        return self.window.read(offset, size)
+
+    # What the loader acts on
+
+    @_Once
+    def _headers(self) -> _Headers:
+        offset, _, _, _, entry_size, count = self._places[:6]
+        layout = self._layouts.phdr
+        if count == PN_XNUM and self._raw_sections:
+            count = self._raw_sections[0][7]
+        if not count:
+            return _Headers([], [], None, None)
+        if entry_size != layout.size:
+            raise ImageError(f"program headers of {entry_size} bytes")
+        if count > _MAX_SEGMENTS:
+            raise ImageError(f"{count} program headers")
+        raw = list(layout.iter_unpack(self._read(offset, count * layout.size)))
+        loads = []
+        dynamic = interpreter = None
+        wide = self.bits == 64  # noqa: PLR2004
+        for fields in raw:
+            kind = fields[0]
+            if kind == PT_LOAD:
+                loads.append((fields[3], fields[2], fields[5]) if wide else (fields[2], fields[1], fields[4]))
+            elif kind == PT_DYNAMIC:
+                dynamic = fields  # the loaders take the last one
+            elif kind == PT_INTERP and interpreter is None:
+                place, size = (fields[2], fields[5]) if wide else (fields[1], fields[4])
+                interpreter = (place, size) if size else None
+        return _Headers(raw, loads, None if dynamic is None else self._segment(dynamic), interpreter)
+
+    def _segment(self, fields: tuple[int, ...]) -> Segment:
+        if self.bits == 64:  # noqa: PLR2004
+            kind, flags, start, address, _, file_size, memory_size, alignment = fields
+        else:
+            kind, start, address, _, file_size, memory_size, flags, alignment = fields
+        return Segment(kind, flags, start, address, file_size, memory_size, alignment)
+
+    @_Once
+    def segments(self) -> tuple[Segment, ...]:
+        """Return the program headers."""
+        return tuple([self._segment(fields) for fields in self._headers.raw])
+
+    @_Once
+    def interpreter(self) -> str | None:
+        """Return the path of the loader that the file asks for."""
+        if self._headers.interpreter is None:
+            return None
+        offset, size = self._headers.interpreter
+        if size > _MAX_PATH:
+            raise ImageError("a loader path of more than 64 KiB")
+        return os.fsdecode(self._read(offset, size).split(b"\0", 1)[0])
+
+    @_Once
+    def _tags(self) -> _Tags:
+        needed: list[int] = []
+        filters: list[int] = []
+        single: dict[int, int] = {}
+        segment = self._headers.dynamic
+        if segment is None or not (segment.memory_size or segment.file_size) or self._is_emptied():
+            return _Tags(False, needed, filters, single)
+        if segment.file_size > _MAX_DYNAMIC:
+            raise ImageError("a dynamic section of more than 1 MiB")
+        layout = self._layouts.dyn
+        for raw in self._dynamic_pieces(segment):
+            for tag, value in layout.iter_unpack(raw):
+                if tag == DT_NULL:
+                    return _Tags(True, needed, filters, single)
+                if tag == DT_NEEDED:
+                    needed.append(value)
+                elif tag in _FILTERS:
+                    filters.append(value)
+                else:
+                    single[tag] = value
+        return _Tags(True, needed, filters, single)
+
+    def _is_emptied(self) -> bool:
+        """Return whether this is a split debug file, whose dynamic section has no contents."""
+        if SHT_DYNAMIC in self._section_headers[self._layouts.type_at :: self._layouts.shdr.size]:
+            return False  # without decoding them all: there is a dynamic section with contents
+        return any(row[1] == SHT_NOBITS and self._is_named(row, b".dynamic\0") for row in self._section_rows)
+
+    def _dynamic_pieces(self, dynamic: Segment) -> Iterator[bytes]:
+        """Yield the dynamic section as the loaders see it: by its address, and on to DT_NULL."""
+        for address, offset, size in self._headers.loads:
+            inside = dynamic.address - address
+            if 0 <= inside < size:
+                room = min(size - inside, _MAX_DYNAMIC) // self._layouts.dyn.size * self._layouts.dyn.size
+                usual = min(
+                    room, max(dynamic.file_size, 1) // self._layouts.dyn.size * self._layouts.dyn.size
+                )
+                self.window.check(offset + inside, room)
+                yield self._read(offset + inside, usual)
+                yield self._read(offset + inside + usual, room - usual)
+                return
+        raise ImageError("the dynamic section is in no loaded segment")
+
+    @_Once
+    def _string_place(self) -> tuple[int, int]:
+        """Return where the strings of the dynamic section are in the file, and their size."""
+        single = self._tags.single
+        if DT_STRTAB not in single:
+            return 0, 0
+        size = single.get(DT_STRSZ, 0)
+        if size > _MAX_TABLE:
+            raise ImageError("a dynamic string table of more than 256 MiB")
+        return self._offset_of(single[DT_STRTAB]), size
+
+    @_Once
+    def dynamic_strings(self) -> bytes:
+        """Return the strings that the dynamic section and the dynamic symbols use."""
+        return self._read(*self._string_place)
+
+    def _dynamic_string(self, place: int) -> str:
+        offset, size = self._string_place
+        if size > _SMALL and place < size and "dynamic_strings" not in self.__dict__:
+            raw = self._read(offset + place, min(_USUAL_NAME, size - place))
+            end = raw.find(b"\0")
+            if end >= 0:
+                return os.fsdecode(raw[:end])
+        end = self.dynamic_strings.find(b"\0", place)
+        if end < 0:
+            raise ImageError("a dynamic string lies outside its table")
+        return os.fsdecode(self.dynamic_strings[place:end])
+
+    @_Once
+    def _names(self) -> tuple[str | None, str | None, str | None, tuple[str, ...], tuple[str, ...]]:
+        _, needed, filters, single = self._tags
+        soname, rpath, runpath = (
+            self._dynamic_string(single[tag]) if tag in single else None
+            for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH)
+        )
+        text = self._dynamic_string
+        return soname, rpath, runpath, tuple([text(at) for at in needed]), tuple([text(at) for at in filters])
 
     @property
+    def soname(self) -> str | None:
+        """The file's own name, by which others need it."""
+        return self._names[0]
+
+    @property
+    def rpath(self) -> str | None:
+        """DT_RPATH."""
+        return self._names[1]
+
+    @property
+    def runpath(self) -> str | None:
+        """DT_RUNPATH."""
+        return self._names[2]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names in DT_NEEDED, in order."""
+        return self._names[3]
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The names in DT_FILTER, DT_AUXILIARY and the audit tags, in order."""
+        return self._names[4]
+
+    @property
+    def tags(self) -> dict[int, int]:
+        """The value of every dynamic tag but those that name libraries (the last one counts)."""
+        return self._tags.single
+
+    @property
+    def has_dynamic(self) -> bool:
+        """Return whether there is a dynamic section with contents."""
+        return self._tags.present
+
+    @property
+    def flags_1(self) -> int:
+        """DT_FLAGS_1, 0 where there is none."""
+        return self._tags.single.get(DT_FLAGS_1, 0)
+
+    def _offset_of(self, address: int) -> int:
+        for start, offset, size in self._headers.loads:
+            if start <= address < start + size:
+                return address - start + offset
+        raise ImageError(f"address {address:#x} is in no loaded segment")
+
+    # The loader's symbols
+
+    @property
+    def dynamic_symbols(self) -> SymbolTable | None:
+        """The symbols that the loader knows."""
+        return self._dynamic_table[0]
+
+    @property
+    def fallback(self) -> bool:
+        """Return whether no section header says how many dynamic symbols there are."""
+        return self._dynamic_table[1]
+
+    @_Once
+    def _dynamic_table(self) -> tuple[SymbolTable | None, bool]:
+        single = self._tags.single
+        if DT_SYMTAB not in single:
+            return None, False
+        layout = self._layouts.sym
+        if single.get(DT_SYMENT, layout.size) != layout.size:
+            raise ImageError(f"dynamic symbols of {single[DT_SYMENT]} bytes")
+        offset = self._offset_of(single[DT_SYMTAB])
+        count = self._hash_count(single)
+        header = next((row for row in self._raw_sections if row[1] == SHT_DYNSYM and row[4] == offset), None)
+        if header is not None:
+            count = max(count, header[5] // layout.size)
+        size = count * layout.size
+        if size > _MAX_TABLE:
+            raise ImageError(f"{count} dynamic symbols")
+        table = SymbolTable(self._read(offset, size), self.dynamic_strings, layout, self.bits)
+        return table, header is None
+
+    def _hash_count(self, single: dict[int, int]) -> int:
+        """Return the number of dynamic symbols that the hash tables know (the loader has only these)."""
+        count = 0
+        if DT_HASH in single:
+            offset = self._offset_of(single[DT_HASH])
+            count = int(self._layouts.word.unpack(self._read(offset + 4, 4))[0])
+        if DT_GNU_HASH in single:
+            count = max(count, self._gnu_hash_count(self._offset_of(single[DT_GNU_HASH])))
+        return count
+
+    def _gnu_hash_count(self, offset: int) -> int:
+        header = self._layouts.gnu.unpack(self._read(offset, 16))
+        buckets, first, blooms = (int(value) for value in header[:3])
+        start = offset + 16 + blooms * (self.bits // 8)
+        if buckets * 4 > _MAX_TABLE:
+            raise ImageError(f"{buckets} hash buckets")
+        raw = self._read(start, buckets * 4)
+        order = "<" if self.little else ">"
+        last = max(struct.unpack(f"{order}{buckets}I", raw), default=0)
+        if last < first or not last:
+            return first
+        chain = start + buckets * 4 + (last - first) * 4
+        while True:
+            size = min(1024, self.window.size - chain) // 4 * 4
+            if size <= 0:
+                raise ImageError("a hash chain has no end")
+            for value in struct.unpack(f"{order}{size // 4}I", self._read(chain, size)):
+                last += 1
+                if value & 1:
+                    return last
+            chain += size
+
+    # What linkers and people read: sections
+
+    @_Once
+    def _section_headers(self) -> bytes:
+        offset, count = self._places[1], self._places[6 + 1]
+        entry_size = self._places[6]
+        layout = self._layouts.shdr
+        if not offset:
+            return b""
+        if entry_size != layout.size:
+            raise ImageError(f"section headers of {entry_size} bytes")
+        if not count:  # more than 0xff00 sections: the number is in the first header
+            count = layout.unpack(self._read(offset, layout.size))[5]
+            if not count:
+                return b""
+        if count * layout.size > self.window.size:
+            raise ImageError(f"{count} section headers do not fit into the file")
+        return self._read(offset, count * layout.size)
+
+    @_Once
+    def _raw_sections(self) -> list[tuple[int, ...]]:
+        """Return the section headers, nothing in them checked."""
+        return list(self._layouts.shdr.iter_unpack(self._section_headers))
+
+    @_Once
+    def _section_names(self) -> bytes:
+        raw, index = self._raw_sections, self._places[8]
+        if index == SHN_XINDEX and raw:
+            index = raw[0][6]
+        if not raw or not index:
+            return b""
+        if index >= len(raw):
+            raise ImageError(f"section names in section {index} of {len(raw)}")
+        _, kind, _, _, offset, size = raw[index][:6]
+        if kind == SHT_NOBITS or size > _MAX_TABLE:
+            raise ImageError("section names without contents")
+        return self._read(offset, size)
+
+    @_Once
+    def _section_rows(self) -> list[tuple[int, ...]]:
+        """Return the section headers, each with a name and inside the file."""
+        names, end = self._section_names, self.window.size
+        last = names.rfind(b"\0") if names else _MAX_TABLE << 8
+        for row in self._raw_sections:
+            if row[0] > last:
+                raise ImageError("a section name lies outside its string table")
+            if row[4] + row[5] > end and row[1] not in (SHT_NULL, SHT_NOBITS):
+                raise ImageError("a section lies outside the file")
+        return self._raw_sections
+
+    def _is_named(self, row: tuple[int, ...], beginning: bytes) -> bool:
+        return self._section_names.startswith(beginning, row[0])
+
+    @_Once
+    def sections(self) -> tuple[Section, ...]:
+        """Return the section headers."""
+        names = self._section_names
+        found = []
+        for name, kind, flags, address, offset, size, link, info, alignment, entry_size in self._section_rows:
+            text = names[name : names.find(b"\0", name)].decode("utf-8", "surrogateescape") if names else ""
+            found.append(Section(text, kind, flags, address, offset, size, link, info, alignment, entry_size))
+        return tuple(found)
+
+    @_Once
+    def code_indexes(self) -> frozenset[int]:
+        """Return the indexes of the sections that are marked as machine code."""
+        return frozenset([index for index, row in enumerate(self._section_rows) if row[2] & SHF_EXECINSTR])
+
+    @_Once
+    def symbols(self) -> SymbolTable | None:
+        """Return the symbols that linkers and debuggers know."""
+        layout, rows = self._layouts.sym, self._section_rows
+        for row in rows:
+            if row[1] != SHT_SYMTAB:
+                continue
+            _, _, _, _, offset, size, link, _, _, entry_size = row
+            if entry_size != layout.size:
+                raise ImageError(f"symbols of {entry_size} bytes")
+            if link >= len(rows) or rows[link][1] != SHT_STRTAB:
+                raise ImageError("symbols without a string table")
+            names = rows[link]
+            if size > _MAX_TABLE or names[5] > _MAX_TABLE:
+                raise ImageError("a symbol table of more than 256 MiB")
+            raw = self._read(offset, size // layout.size * layout.size)
+            return SymbolTable(raw, self._read(names[4], names[5]), layout, self.bits)
+        return None
+
+    # Notes and producers
+
+    @_Once
+    def notes(self) -> tuple[Note, ...]:
+        """Return the notes: those that are loaded; in a file without such segments, those of its sections."""
+        rows = self._section_rows
+        areas = {
+            (item.offset, item.file_size, item.alignment, -1, item.address)
+            for item in map(self._segment, self._headers.raw)
+            if item.type == PT_NOTE and item.file_size
+        }
+        if not areas:
+            areas = {
+                (row[4], row[5], row[8], index, 0)
+                for index, row in enumerate(rows)
+                if row[1] == SHT_NOTE and row[5]
+            }
+        if any(row[1] == SHT_NOBITS and self._is_named(row, b".note") for row in rows):
+            return ()  # a split debug file
+        found: list[Note] = []
+        total = covered = 0
+        for offset, size, alignment, section, address in sorted(areas):
+            if offset + size <= covered:
+                continue  # named twice: a note counts once
+            total += size
+            if total > _MAX_NOTES:
+                raise ImageError("notes of more than 8 MiB")
+            step = 8 if alignment == 8 else 4  # noqa: PLR2004
+            for note in self._parse_notes(self._read(offset, size), step):
+                if offset + note.place < covered:
+                    continue
+                found.append(note._replace(section=section, place=address + note.place))
+            covered = offset + size
+        return tuple(found)
+
+    def _parse_notes(self, data: bytes, alignment: int) -> Iterator[Note]:
+        layout = self._layouts.note
+        position = 0
+        while position + layout.size <= len(data):
+            name_size, size, kind = layout.unpack_from(data, position)
+            start = position + layout.size
+            content = start + name_size + -(layout.size + name_size) % alignment
+            end = content + size
+            if end > len(data):
+                raise ImageError("a note is longer than its segment")
+            yield Note(data[start : start + name_size].rstrip(b"\0"), kind, data[content:end], -1, content)
+            position = end + -(end - position) % alignment
+
+    @_Once
+    def producers(self) -> tuple[str, ...]:
+        """Return what the compilers and linkers wrote about themselves (`.comment`)."""
+        for row in self._section_rows:
+            if row[1] == SHT_PROGBITS and self._is_named(row, b".comment\0"):
+                raw = self._read(row[4], min(row[5], _MAX_COMMENT))
+                return tuple(
+                    dict.fromkeys(part.decode("utf-8", "replace") for part in raw.split(b"\0") if part)
+                )
+        return ()
+
+    # What follows from them
+
+    @_Once
     def kind(self) -> str:
         """Return `object`, `executable`, `library`, `static`, `debug`, `core` or `other`."""
         if self.type not in (ET_EXEC, ET_DYN):
@@ -223,8 +725,8 @@ class Image:
     @property
     def is_debug(self) -> bool:
         """Return whether only debugging information is here: code sections without contents."""
-        code = [section for section in self.sections if section.flags & SHF_EXECINSTR]
-        empty = bool(code) and all(section.type == SHT_NOBITS for section in code)
+        rows = self._section_rows
+        empty = bool(self.code_indexes) and all(rows[index][1] == SHT_NOBITS for index in self.code_indexes)
         return (
             empty
             and not self.has_dynamic
@@ -269,7 +771,14 @@ class Image:
     @property
     def code_size(self) -> int:
         """Return the bytes of machine code in sections."""
-        return sum(section.size for section in self.code_sections)
+        rows = [self._section_rows[index] for index in self.code_indexes]
+        return sum([row[5] for row in rows if row[1] != SHT_NOBITS])
+
+    def code_hash(self) -> str | None:
+        """Return a hash of what the file does (`filcross.elf.codehash`)."""
+        from filcross.elf.codehash import code_hash
+
+        return code_hash(self)
 
     def file_offset(self, address: int) -> int | None:
         """Return where in the file the byte at `address` of the loaded image is, `None` if nowhere."""
@@ -332,479 +841,11 @@ class Image:
             for offset, info, addend in struct.iter_unpack(f"{order}QQq", raw):
                 yield Relocation(offset, info & 0xFFFFFFFF, info >> 32, addend)
 
-    def code_hash(self) -> str | None:
-        """Return a hash of what the file does: code, data, relocations, symbol names, where it starts.
-
-        It survives what relocating a file changes (search paths, loader, stripping) and nothing else.
-        `None` without section headers or without code.
-        """
-        if not self.code_sections:
-            return None
-        digest = hashlib.sha256(f"{self.bits} {self.little} {self.machine} {self.type == ET_REL}\n".encode())
-        for section in self.sections:
-            if section.flags & SHF_ALLOC and section.size and not _is_relocated(section, self.type):
-                digest.update(f"{section.name}\0{section.size}\n".encode("utf-8", "surrogateescape"))
-                self._digest_contents(section, digest)
-        table = self.symbols if self.type == ET_REL else self.dynamic_symbols
-        if table is not None:
-            names = sorted(
-                symbol.name + (b"?" if symbol.section == SHN_UNDEF else b"!")
-                for symbol in table.symbols()
-                if symbol.bind != STB_LOCAL
-            )
-            digest.update(b"\n".join(names))
-        if self.bits == 64:  # noqa: PLR2004
-            digest.update("\n".join(sorted(self._relocation_texts())).encode("utf-8", "backslashreplace"))
-        starts = [self.entry, *(self.tags.get(tag, 0) for tag in _STARTS)]
-        digest.update(f"\n{starts}".encode())
-        return digest.hexdigest()
-
-    def _digest_contents(self, section: Section, digest: hashlib._Hash) -> None:
-        if section.type == SHT_NOBITS:
-            return
-        position, end = section.offset, section.offset + section.size
-        while position < end:
-            chunk = self.window.read(position, min(1 << 20, end - position))
-            digest.update(chunk)
-            position += len(chunk)
-
-    def _relocation_texts(self) -> Iterator[str]:
-        """Yield a text for each relocation; symbols by name, since stripping renumbers them."""
-        if self.type != ET_REL:
-            names = (
-                [b"", *(symbol.name for symbol in self.dynamic_symbols.symbols())]
-                if self.dynamic_symbols
-                else []
-            )
-            for offset, kind, symbol, addend in self.relocations():
-                text = names[symbol] if symbol < len(names) else b"?"
-                yield f"{offset} {kind} {text!r} {addend}"
-            return
-        table = [Symbol(b"", 0, 0, 0, 0, 0, 0), *self.symbols.symbols()] if self.symbols else []
-        for index, section in enumerate(self.sections):
-            if not section.flags & SHF_ALLOC or section.type == SHT_NOTE or section.name == ".eh_frame":
-                continue
-            for offset, kind, symbol, addend in self.section_relocations(index):
-                what = table[symbol] if symbol < len(table) else Symbol(b"?", 0, 0, 0, 0, 0, 0)
-                name = f"{what.name!r}"
-                if what.bind == STB_LOCAL and what.section < len(self.sections):
-                    name, addend = self.sections[what.section].name, addend + what.value  # noqa: PLW2901
-                yield f"{section.name} {offset} {kind} {name} {addend}"
-
-
-_STARTS = (
-    *(DT_INIT, DT_FINI, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ),
-    *(DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_FINI_ARRAY, DT_FINI_ARRAYSZ),
-)
-_HASHED = frozenset({SHT_PROGBITS, SHT_NOBITS, SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY})
-_CHANGED = frozenset({".interp", ".got", ".got.plt", ".dynamic", ".comment"})
-
-
-def _is_relocated(section: Section, kind: int) -> bool:
-    """Return whether relocating or stripping a file may change the section (tables for the loader, notes)."""
-    if section.flags & SHF_EXECINSTR:
-        return False
-    if section.type not in _HASHED or section.name in _CHANGED:
-        return True
-    return kind == ET_REL and section.name == ".eh_frame"
-
-
-class Window:
-    """A file, or one archive member in it, read by position and never beyond its end."""
-
-    __slots__ = ("base", "descriptor", "size")
-
-    def __init__(self, descriptor: int, base: int = 0, size: int | None = None) -> None:
-        self.descriptor = descriptor
-        self.base = base
-        self.size = os.fstat(descriptor).st_size - base if size is None else size
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return exactly `size` bytes at `offset`, or raise `ImageError`."""
-        if offset < 0 or size < 0 or offset + size > self.size:
-            raise ImageError(f"{size} bytes at {offset} lie outside the file of {self.size} bytes")
-        if not size:
-            return b""
-        data = os.pread(self.descriptor, size, self.base + offset)
-        if len(data) != size:
-            raise ImageError("the file became shorter while it was read")
-        return data
-
-    def sub(self, offset: int, size: int) -> Window:
-        """Return the window on `size` bytes at `offset` of this one."""
-        if offset < 0 or size < 0 or offset + size > self.size:
-            raise ImageError(f"a member of {size} bytes at {offset} lies outside the archive")
-        return Window(self.descriptor, self.base + offset, size)
-
 
 def read_image(window: Window) -> Image:
-    """Read the ELF file in `window`.
+    """Read the ELF file in `window`, all levels of it.
 
     Raises `NotElfError` for other contents, `ImageError` for an ELF file that is truncated or makes no
     sense, `OSError` where the system cannot read.
     """
-    return _Reader(window).image()
-
-
-_EHDR = {64: "HHIQQQIHHHHHH", 32: "HHIIIIIHHHHHH"}
-_PHDR = {64: "IIQQQQQQ", 32: "IIIIIIII"}
-_SHDR = {64: "IIQQQQIIQQ", 32: "IIIIIIIIII"}
-_SYM = {64: "IBBHQQ", 32: "IIIBBH"}
-_DYN = {64: "qQ", 32: "iI"}
-_LAYOUTS = {
-    (bits, little): {
-        name: struct.Struct(("<" if little else ">") + table[bits])
-        for name, table in (
-            ("ehdr", _EHDR),
-            ("phdr", _PHDR),
-            ("shdr", _SHDR),
-            ("sym", _SYM),
-            ("dyn", _DYN),
-            ("word", {64: "I", 32: "I"}),
-            ("note", {64: "III", 32: "III"}),
-            ("gnu", {64: "IIII", 32: "IIII"}),
-        )
-    }
-    for bits in (32, 64)
-    for little in (True, False)
-}
-
-
-class _Dynamic(NamedTuple):
-    needed: tuple[str, ...] = ()
-    soname: str | None = None
-    rpath: str | None = None
-    runpath: str | None = None
-    flags_1: int = 0
-    filters: tuple[str, ...] = ()
-    present: bool = False
-    single: dict[int, int] | None = None
-    strings: bytes = b""
-
-
-def _text(strings: bytes, offset: int) -> str:
-    end = strings.find(b"\0", offset)
-    if end < 0:
-        raise ImageError("a dynamic string lies outside its table")
-    return os.fsdecode(strings[offset:end])
-
-
-class _Reader:
-    """Reads one image; every step trusts only what the steps before it checked."""
-
-    def __init__(self, window: Window) -> None:
-        self.window = window
-        self.head = window.read(0, min(_HEAD_BYTES, window.size))
-        if self.head[:4] != MAGIC:
-            raise NotElfError("no ELF magic number")
-        if len(self.head) < 16:  # noqa: PLR2004
-            raise ImageError("truncated in the identification")
-        if self.head[4] not in (1, 2) or self.head[5] not in (1, 2):
-            raise ImageError(f"unknown class {self.head[4]} or byte order {self.head[5]}")
-        self.bits = 64 if self.head[4] == 2 else 32  # noqa: PLR2004
-        self.little = self.head[5] == 1
-        self.layouts = _LAYOUTS[self.bits, self.little]
-
-    def image(self) -> Image:
-        ehdr = self.layouts["ehdr"]
-        if len(self.head) < 16 + ehdr.size:
-            raise ImageError("truncated in the header")
-        (kind, machine, version, entry, phoff, shoff, _flags, _ehsize) = ehdr.unpack_from(self.head, 16)[:8]
-        phentsize, phnum, shentsize, shnum, shstrndx = ehdr.unpack_from(self.head, 16)[8:]
-        if version != 1:
-            raise ImageError(f"unknown ELF version {version}")
-        raw = self.raw_sections(shoff, shentsize, shnum)
-        if phnum == PN_XNUM and raw:
-            phnum = raw[0][7]
-        if shstrndx == SHN_XINDEX and raw:
-            shstrndx = raw[0][6]
-        segments = self.segments(phoff, phentsize, phnum)
-        sections = self.sections(raw, shstrndx)
-        dynamic = self.dynamic(segments, sections)
-        dynamic_symbols, fallback = self.dynamic_symbols(dynamic, segments, sections)
-        return Image(
-            bits=self.bits,
-            little=self.little,
-            type=kind,
-            machine=machine,
-            entry=entry,
-            interpreter=self.interpreter(segments),
-            needed=dynamic.needed,
-            soname=dynamic.soname,
-            rpath=dynamic.rpath,
-            runpath=dynamic.runpath,
-            flags_1=dynamic.flags_1,
-            filters=dynamic.filters,
-            has_dynamic=dynamic.present,
-            segments=segments,
-            sections=sections,
-            dynamic_symbols=dynamic_symbols,
-            symbols=self.static_symbols(sections),
-            notes=self.notes(segments, sections),
-            producers=self.producers(sections),
-            fallback=fallback,
-            tags=dynamic.single or {},
-            window=self.window,
-        )
-
-    def read(self, offset: int, size: int) -> bytes:
-        if offset >= 0 and offset + size <= len(self.head):
-            return self.head[offset : offset + size]
-        return self.window.read(offset, size)
-
-    # Tables
-
-    def raw_sections(self, offset: int, entry_size: int, count: int) -> list[tuple[int, ...]]:
-        layout = self.layouts["shdr"]
-        if not offset:
-            return []
-        if entry_size != layout.size:
-            raise ImageError(f"section headers of {entry_size} bytes")
-        if not count:  # more than 0xff00 sections: the number is in the first header
-            count = layout.unpack(self.read(offset, layout.size))[5]
-            if not count:
-                return []
-        if count * layout.size > self.window.size:
-            raise ImageError(f"{count} section headers do not fit into the file")
-        return list(layout.iter_unpack(self.read(offset, count * layout.size)))
-
-    def segments(self, offset: int, entry_size: int, count: int) -> tuple[Segment, ...]:
-        layout = self.layouts["phdr"]
-        if not count:
-            return ()
-        if entry_size != layout.size:
-            raise ImageError(f"program headers of {entry_size} bytes")
-        if count > _MAX_SEGMENTS:
-            raise ImageError(f"{count} program headers")
-        found = []
-        for fields in layout.iter_unpack(self.read(offset, count * layout.size)):
-            if self.bits == 64:  # noqa: PLR2004
-                kind, flags, start, address, _, file_size, memory_size, alignment = fields
-            else:
-                kind, start, address, _, file_size, memory_size, flags, alignment = fields
-            found.append(Segment(kind, flags, start, address, file_size, memory_size, alignment))
-        return tuple(found)
-
-    def sections(self, raw: list[tuple[int, ...]], names_index: int) -> tuple[Section, ...]:
-        if not raw:
-            return ()
-        names = b""
-        if names_index:
-            if names_index >= len(raw):
-                raise ImageError(f"section names in section {names_index} of {len(raw)}")
-            _, kind, _, _, offset, size = raw[names_index][:6]
-            if kind == SHT_NOBITS or size > _MAX_TABLE:
-                raise ImageError("section names without contents")
-            names = self.read(offset, size)
-        found = []
-        for fields in raw:
-            name, kind, flags, address, offset, size, link, info, alignment, entry_size = fields
-            end = names.find(b"\0", name)
-            if end < 0 and names:
-                raise ImageError("a section name lies outside its string table")
-            if kind not in (SHT_NULL, SHT_NOBITS) and offset + size > self.window.size:
-                raise ImageError("a section lies outside the file")
-            text = names[name:end].decode("utf-8", "surrogateescape") if names else ""
-            found.append(Section(text, kind, flags, address, offset, size, link, info, alignment, entry_size))
-        return tuple(found)
-
-    # Dynamic section
-
-    def interpreter(self, segments: tuple[Segment, ...]) -> str | None:
-        for segment in segments:
-            if segment.type != PT_INTERP or not segment.file_size:
-                continue
-            if segment.file_size > _MAX_PATH:
-                raise ImageError("a loader path of more than 64 KiB")
-            raw = self.read(segment.offset, segment.file_size)
-            return os.fsdecode(raw.split(b"\0", 1)[0])
-        return None
-
-    def dynamic(self, segments: tuple[Segment, ...], sections: tuple[Section, ...]) -> _Dynamic:
-        found = [item for item in segments if item.type == PT_DYNAMIC]
-        if not found or not (found[-1].memory_size or found[-1].file_size):
-            return _Dynamic()
-        segment = found[-1]  # the loaders take the last one, by its address, and read to DT_NULL
-        if any(item.type == SHT_NOBITS and item.name == ".dynamic" for item in sections):
-            return _Dynamic()  # a split debug file: the table has no contents here
-        if segment.file_size > _MAX_DYNAMIC:
-            raise ImageError("a dynamic section of more than 1 MiB")
-        start, room = self.mapped(segment, segments)
-        layout = self.layouts["dyn"]
-        size = room // layout.size * layout.size
-        needed: list[int] = []
-        filters: list[int] = []
-        single: dict[int, int] = {}
-        for tag, value in layout.iter_unpack(self.read(start, size)):
-            if tag == DT_NULL:
-                break
-            if tag == DT_NEEDED:
-                needed.append(value)
-            elif tag in (DT_AUXILIARY, DT_FILTER, DT_AUDIT, DT_DEPAUDIT):
-                filters.append(value)
-            else:
-                single[tag] = value
-        strings = self.dynamic_strings(single, segments)
-        named = {
-            tag: _text(strings, single[tag]) for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH) if tag in single
-        }
-        return _Dynamic(
-            needed=tuple(_text(strings, value) for value in needed),
-            soname=named.get(DT_SONAME),
-            rpath=named.get(DT_RPATH),
-            runpath=named.get(DT_RUNPATH),
-            flags_1=single.get(DT_FLAGS_1, 0),
-            filters=tuple(_text(strings, value) for value in filters),
-            present=True,
-            single=single,
-            strings=strings,
-        )
-
-    def mapped(self, dynamic: Segment, segments: tuple[Segment, ...]) -> tuple[int, int]:
-        """Return where in the file the dynamic section is, and how far its segment goes on from there."""
-        for segment in segments:
-            inside = dynamic.address - segment.address
-            if segment.type == PT_LOAD and 0 <= inside < segment.file_size:
-                return segment.offset + inside, min(segment.file_size - inside, _MAX_DYNAMIC)
-        raise ImageError("the dynamic section is in no loaded segment")
-
-    def dynamic_strings(self, single: dict[int, int], segments: tuple[Segment, ...]) -> bytes:
-        if DT_STRTAB not in single:
-            return b""
-        size = single.get(DT_STRSZ, 0)
-        if size > _MAX_TABLE:
-            raise ImageError("a dynamic string table of more than 256 MiB")
-        return self.read(self.offset_of(single[DT_STRTAB], segments), size)
-
-    def offset_of(self, address: int, segments: tuple[Segment, ...]) -> int:
-        for segment in segments:
-            if segment.type == PT_LOAD and segment.address <= address < segment.address + segment.file_size:
-                return address - segment.address + segment.offset
-        raise ImageError(f"address {address:#x} is in no loaded segment")
-
-    # Symbols
-
-    def dynamic_symbols(
-        self, dynamic: _Dynamic, segments: tuple[Segment, ...], sections: tuple[Section, ...]
-    ) -> tuple[SymbolTable | None, bool]:
-        single = dynamic.single
-        if not single or DT_SYMTAB not in single:
-            return None, False
-        layout = self.layouts["sym"]
-        if single.get(DT_SYMENT, layout.size) != layout.size:
-            raise ImageError(f"dynamic symbols of {single[DT_SYMENT]} bytes")
-        offset = self.offset_of(single[DT_SYMTAB], segments)
-        count = self.hash_count(single, segments)
-        header = next((item for item in sections if item.type == SHT_DYNSYM and item.offset == offset), None)
-        if header is not None:
-            count = max(count, header.size // layout.size)
-        size = count * layout.size
-        if size > _MAX_TABLE:
-            raise ImageError(f"{count} dynamic symbols")
-        return SymbolTable(self.read(offset, size), dynamic.strings, layout, self.bits), header is None
-
-    def hash_count(self, single: dict[int, int], segments: tuple[Segment, ...]) -> int:
-        """Return the number of dynamic symbols that the hash tables know (the loader has only these)."""
-        count = 0
-        word = self.layouts["word"]
-        if DT_HASH in single:
-            offset = self.offset_of(single[DT_HASH], segments)
-            count = int(word.unpack(self.read(offset + 4, 4))[0])
-        if DT_GNU_HASH in single:
-            count = max(count, self.gnu_hash_count(self.offset_of(single[DT_GNU_HASH], segments)))
-        return count
-
-    def gnu_hash_count(self, offset: int) -> int:
-        header = self.layouts["gnu"].unpack(self.read(offset, 16))
-        buckets, first, blooms = (int(value) for value in header[:3])
-        start = offset + 16 + blooms * (self.bits // 8)
-        if buckets * 4 > _MAX_TABLE:
-            raise ImageError(f"{buckets} hash buckets")
-        raw = self.read(start, buckets * 4)
-        order = "<" if self.little else ">"
-        last = max(struct.unpack(f"{order}{buckets}I", raw), default=0)
-        if last < first or not last:
-            return first
-        chain = start + buckets * 4 + (last - first) * 4
-        while True:
-            size = min(1024, self.window.size - chain) // 4 * 4
-            if size <= 0:
-                raise ImageError("a hash chain has no end")
-            for value in struct.unpack(f"{order}{size // 4}I", self.read(chain, size)):
-                last += 1
-                if value & 1:
-                    return last
-            chain += size
-
-    def static_symbols(self, sections: tuple[Section, ...]) -> SymbolTable | None:
-        layout = self.layouts["sym"]
-        for section in sections:
-            if section.type != SHT_SYMTAB:
-                continue
-            if section.entry_size != layout.size:
-                raise ImageError(f"symbols of {section.entry_size} bytes")
-            if section.link >= len(sections) or sections[section.link].type != SHT_STRTAB:
-                raise ImageError("symbols without a string table")
-            names = sections[section.link]
-            if section.size > _MAX_TABLE or names.size > _MAX_TABLE:
-                raise ImageError("a symbol table of more than 256 MiB")
-            size = section.size // layout.size * layout.size
-            return SymbolTable(
-                self.read(section.offset, size), self.read(names.offset, names.size), layout, self.bits
-            )
-        return None
-
-    # Notes and producers
-
-    def notes(self, segments: tuple[Segment, ...], sections: tuple[Section, ...]) -> tuple[Note, ...]:
-        areas = {
-            (item.offset, item.file_size, item.alignment, -1, item.address)
-            for item in segments
-            if item.type == PT_NOTE and item.file_size
-        }
-        if not segments or not areas:
-            areas = {
-                (item.offset, item.size, item.alignment, index, 0)
-                for index, item in enumerate(sections)
-                if item.type == SHT_NOTE and item.size
-            }
-        debug = any(item.type == SHT_NOBITS and item.name.startswith(".note") for item in sections)
-        if debug:
-            return ()
-        found: list[Note] = []
-        total = covered = 0
-        for offset, size, alignment, section, address in sorted(areas):
-            if offset + size <= covered:
-                continue  # named twice: a note counts once
-            total += size
-            if total > _MAX_NOTES:
-                raise ImageError("notes of more than 8 MiB")
-            step = 8 if alignment == 8 else 4  # noqa: PLR2004
-            for note in self.parse_notes(self.read(offset, size), step):
-                if offset + note.place < covered:
-                    continue
-                found.append(note._replace(section=section, place=address + note.place))
-            covered = offset + size
-        return tuple(found)
-
-    def parse_notes(self, data: bytes, alignment: int) -> Iterator[Note]:
-        layout = self.layouts["note"]
-        position = 0
-        while position + layout.size <= len(data):
-            name_size, size, kind = layout.unpack_from(data, position)
-            start = position + layout.size
-            content = start + name_size + -(layout.size + name_size) % alignment
-            end = content + size
-            if end > len(data):
-                raise ImageError("a note is longer than its segment")
-            yield Note(data[start : start + name_size].rstrip(b"\0"), kind, data[content:end], -1, content)
-            position = end + -(end - position) % alignment
-
-    def producers(self, sections: tuple[Section, ...]) -> tuple[str, ...]:
-        for section in sections:
-            if section.name == ".comment" and section.type == SHT_PROGBITS:
-                raw = self.read(section.offset, min(section.size, _MAX_COMMENT))
-                return tuple(
-                    dict.fromkeys(part.decode("utf-8", "replace") for part in raw.split(b"\0") if part)
-                )
-        return ()
+    return Image(window).complete()
