@@ -65,7 +65,7 @@ in
     bintools = final.filc-bintools-unwrapped;
     inherit libc;
     extraBuildCommands = ''
-      filcPrefix=${prefix} filcLoader=${dynamicLinker}
+      filcPrefix=${prefix} filcLoader=${dynamicLinker} filcLinkerCheck=${./linker-check.sh}
       source ${./bintools-wrapper.sh}
     '';
   };
@@ -78,7 +78,9 @@ in
       extraBuildCommands = ''
         filcTriple=${prev.stdenv.targetPlatform.config} filcPrefix=${prefix} filcLoader=${dynamicLinker}
         filcLibraries=${libc.out}/lib filcHeaders=${libc.dev}
-        filcHook=${./setup-hook.sh}
+        filcCompiler=${final.filc-cc-unwrapped} filcDriver=${./driver.sh}
+        filcShell=${final.runtimeShell} filcCoreutils=${final.coreutils}
+        filcHook=${./setup-hook.sh} filcAnswers=${./config.site}
         source ${./cc-wrapper.sh}
       '';
     }

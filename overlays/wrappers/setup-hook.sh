@@ -27,7 +27,18 @@ filcNamesPythonModule() {
     sed -i "s/_PYTHON_SYSCONFIGDATA_NAME='[^']*'/_PYTHON_SYSCONFIGDATA_NAME='${module%.py}'/" "$hook"
   done
 }
+# Answers to questions of configure scripts that Fil-C makes hard; see the file.
+filcAnswersConfigure() {
+  local answers=@out@/nix-support/filc/config.site
+  if [[ ${CONFIG_SITE-} != "$answers" ]]; then
+    export filcOtherAnswers=${CONFIG_SITE-}
+    export CONFIG_SITE=$answers
+  fi
+}
 if (( ${hostOffset:-0} < 0 && ${targetOffset:-0} == 0 )); then
   filcComesFirst
+  filcAnswersConfigure
+  # Go by itself makes no C code; through cgo it would link code of Fil-C's compiler to its own.
+  export CGO_ENABLED=0
   postFixupHooks+=(filcNamesPythonModule)
 fi

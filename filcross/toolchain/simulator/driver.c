@@ -1220,9 +1220,7 @@ int main(int argc, char **argv)
     }
     if (line.verbose)
         show_version(stderr);
-    bool inputs = false;
-    for (size_t i = 0; i < line.input_count; i++)
-        inputs |= line.inputs[i].path || starts(line.inputs[i].linker, "-l");
+    bool inputs = line.input_count > 0; /* for clang, a word for the linker is an input, too */
     for (size_t i = 0; i < line.input_count; i++)
         if (line.stage == LINK && line.inputs[i].path && is_header(&line.inputs[i]))
             line.stage = COMPILE; /* a header is precompiled, never linked */
