@@ -228,7 +228,9 @@ def inspect(prepared: Prepared, built: Built) -> Report:
     names = store.baseline_of(prepared.toolchain)
     folders = list(built.libc.outputs.values())
     runtimes = [
-        policy.runtime_from_folder(folder, name=prepared.toolchain.name, names=names)
+        policy.runtime_from_folder(
+            folder, name=prepared.toolchain.name, names=names, version=prepared.toolchain.version
+        )
         for folder in folders
         if (folder / "lib").is_dir()
     ]

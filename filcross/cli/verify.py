@@ -180,4 +180,6 @@ def _known(toolchain: Toolchain) -> Runtime:
     from filcross.toolchain import store
 
     names = store.baseline_of(toolchain)
-    return policy.runtime_from_folder(toolchain.root, name=toolchain.name, names=names)
+    return policy.runtime_from_folder(
+        toolchain.root, name=toolchain.name, names=names, version=toolchain.version
+    )

@@ -66,6 +66,14 @@ ORDINARY_SONAMES = re.compile(
 )
 
 
+_VERSION = re.compile(r"\bFil-C (\d+\.\d+(?:\.\d+)?)")
+
+
+def versions(producers: Iterable[str]) -> frozenset[str]:
+    """Return the versions of Fil-C that the compilers' names in `.comment` say (`… Fil-C 0.686 …`)."""
+    return frozenset(version for text in producers for version in _VERSION.findall(text))
+
+
 def is_filc_name(name: bytes) -> bool:
     """Return whether a symbol name (without version) is one of the Fil-C grammar."""
     return name.startswith(PREFIX) and NAME.match(name) is not None

@@ -31,6 +31,7 @@ class Content:
     """What a file's contents alone say; also all that the resolver asks about a library.
 
     `ordinary` holds the names that a baseline allows: name, whether it is defined here, whether it is code.
+    `versions` are those of Fil-C that compiled parts of it, where it says so.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Content:
     counts: tuple[int, int] = (0, 0)
     main_size: int | None = None
     may_load: tuple[str, ...] = ()
+    versions: frozenset[str] = frozenset()
     ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
 
@@ -116,6 +118,7 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
     content.main_size = names.main_size
     content.ordinary = tuple(names.allowed)
     content.known = policy.recognise(image)
+    content.versions = abi.versions(image.producers)
     if content.known:
         _judge_known(content)
     elif names.filc_defined or names.filc_imported or note is not None:
@@ -184,6 +187,12 @@ def _judge_filc(
         _judge_noted(content, image, names, note, policy)
     else:
         _judge_real(content, image, names, policy)
+    if len(content.versions) > 1:
+        found.append(
+            Finding(
+                "FILC-E214", "holds objects of different versions of Fil-C", tuple(sorted(content.versions))
+            )
+        )
     _kind_findings(content)
     texts = strings.read_only_texts(image)
     content.may_load = strings.may_load(image, content.imports, texts)

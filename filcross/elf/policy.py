@@ -51,7 +51,8 @@ class Runtime:
     ordinary `main` in its start-up objects, `producers` the compilers that its files name, `startup` the code
     of its start-up objects as patterns (`filcross.elf.codemap`). `function_objects` says that its compiler
     makes them (since 0.679), as its user libc shows. `baseline` is the toolchain's own, where it has one,
-    `trusted` is whether anybody vouches for it (`filcross.elf.strangers`).
+    `trusted` is whether anybody vouches for it (`filcross.elf.strangers`), `version` that of Fil-C (empty:
+    it does not say).
     """
 
     name: str
@@ -65,6 +66,7 @@ class Runtime:
     function_objects: bool = False
     baseline: Baseline | None = None
     trusted: bool = True
+    version: str = ""
 
     @property
     def label(self) -> str:
@@ -163,12 +165,14 @@ def library_folder(path: Path) -> Path:
     )
 
 
-def runtime_from_folder(path: Path, *, name: str | None = None, names: Path | None = None) -> Runtime:
+def runtime_from_folder(
+    path: Path, *, name: str | None = None, names: Path | None = None, version: str = ""
+) -> Runtime:
     """Return the runtime of a toolchain folder, a Nix output of its libc, or a `lib` folder.
 
     Only files with the name of a runtime file are taken. `names` is the file with its baseline
-    (`toolchain.store.baseline_of`). Raises `UnsupportedInputError` without a loader, or
-    with a runtime file that cannot be read.
+    (`toolchain.store.baseline_of`), `version` what it is known to be, where its files do not say. Raises
+    `UnsupportedInputError` without a loader, or with a runtime file that cannot be read.
     """
     folder = library_folder(path)
     files: list[RuntimeFile] = []
@@ -211,6 +215,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None, names: Path | No
             f"the loader in {folder} is not an ELF file with code",
             hint="the toolchain is incomplete: install it again",
         )
+    said = abi.versions(producers)
     return Runtime(
         name=name or _folder_name(path),
         simulated=simulated,
@@ -222,6 +227,7 @@ def runtime_from_folder(path: Path, *, name: str | None = None, names: Path | No
         startup=tuple(startup),
         function_objects=function_objects,
         baseline=baseline.read(names) if names is not None else None,
+        version=next(iter(said)) if len(said) == 1 else version,
     )
 
 

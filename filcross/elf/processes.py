@@ -184,6 +184,7 @@ class ProcessJudge:
                 *(path for path, _ in core),
             )
         self.judge_names(runtimes)
+        self.judge_versions(members)
         real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
         if self.content.simulated and not self.content.known and runtimes and runtimes <= real:
             self.say("FILC-E501", "made by the ABI simulator, in a process of a real toolchain")
@@ -205,6 +206,21 @@ class ProcessJudge:
                 loaded.path,
             )
         self.judge_places(core, loader)
+
+    def judge_versions(self, members: Sequence[tuple[str, Content]]) -> None:
+        """Say so where the files of the process were made by different versions of Fil-C."""
+        found: dict[str, list[str]] = {}
+        for path, content in ((self.content.path, self.content), *members):
+            versions = content.versions or {item.runtime.version for item in content.known[:1]}
+            for version in sorted(versions - {""}):
+                found.setdefault(version, []).append(path)
+        mixed_here = len(self.content.versions) > 1  # which its contents say already
+        if len(found) > 1 and not mixed_here:
+            self.say(
+                "FILC-E214",
+                f"mixes versions of Fil-C in one process: {', '.join(sorted(found))}",
+                *(f"{version}: {path}" for version, paths in sorted(found.items()) for path in paths),
+            )
 
     def judge_names(self, names: set[str] | None) -> None:
         """Check the file's ordinary names by the baseline of the one toolchain of the process."""

@@ -1,4 +1,4 @@
-"""Calibration: a toolchain's own baseline decides, not the built-in list, and an unknown one shows less."""
+"""Calibration: a toolchain's own baseline decides, an unknown one shows less; and versions do not mix."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from filc_shapes import LOADER, Shapes
 
 from filcross.elf.inspect import inspect
 from filcross.elf.policy import policy_for, runtime_from_folder
+from filcross.process import run
 from filcross.toolchain import proof
 
 if TYPE_CHECKING:
@@ -82,3 +83,39 @@ def test_among_several_toolchains_the_one_of_the_process_decides(tmp_path: Path)
     assert file.verdict == "mixed"
     assert (one.lib / LOADER).exists()
     assert codes(judge(one.root / "hello", policy_for([strict, with_init]))) == set()
+
+
+def stamp(path: Path, *versions: str) -> Path:
+    """Let a file say which versions of Fil-C made it, as its clang does."""
+    comment = path.with_suffix(".comment")
+    texts = [f"clang version 20.1.8 (Fil-C {version})" for version in versions]
+    comment.write_bytes(b"".join(text.encode() + b"\0" for text in texts))
+    run(["objcopy", "--remove-section", ".comment", path])
+    run(["objcopy", f"--add-section=.comment={comment}", path])
+    return path
+
+
+def test_versions_of_filc_do_not_mix_in_a_process(tmp_path: Path) -> None:
+    shapes = Shapes(tmp_path, simulated=True)
+    program, library = shapes.hello(), shapes.root / "libanswer.so"
+    policy = policy_for([runtime_from_folder(shapes.toolchain, version="0.686")])
+    for path in (program, library):
+        stamp(path, "0.686")
+        assert "FILC-E214" not in codes(judge(path, policy))
+    stamp(library, "0.685")
+    file = judge(program, policy)
+    (finding,) = [item for item in file.findings if item.code == "FILC-E214"]
+    assert file.verdict == "mixed"
+    assert f"0.685: {library}" in finding.evidence
+    assert f"0.686: {program}" in finding.evidence
+    assert "FILC-E214" in codes(judge(library, policy))  # by the runtime, which is 0.686
+    unknown = policy_for([runtime_from_folder(shapes.toolchain)])
+    assert "FILC-E214" not in codes(judge(library, unknown))
+
+
+def test_versions_of_filc_do_not_mix_in_a_file(tmp_path: Path) -> None:
+    shapes = Shapes(tmp_path, simulated=True)
+    shapes.hello()
+    file = judge(stamp(shapes.root / "libanswer.so", "0.685", "0.686"), shapes.policy())
+    (finding,) = [item for item in file.findings if item.code == "FILC-E214"]
+    assert (file.verdict, finding.evidence) == ("mixed", ("0.685", "0.686"))
