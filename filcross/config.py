@@ -29,7 +29,11 @@ _CHOICES: dict[str, tuple[str, ...] | None] = {
     "toolchain": None,
     "bootstrap": ("nixpkgs", "host"),
     "store": ("auto", "system", "private"),
+    "overlays": None,
 }
+# Settings with several places: lists in files, separated as in PATH elsewhere.
+_LISTS = ("overlays",)
+_FLAGS = {"overlays": "--overlay"}
 # Tables of the files, each read by the part that it is for: accepted findings, ports, the overlay's knobs.
 _TABLES = ("waiver", "ports", "overlay")
 
@@ -50,6 +54,7 @@ class Settings:
     toolchain: Setting
     bootstrap: Setting
     store: Setting
+    overlays: Setting
 
 
 def cache_path() -> Path:
@@ -181,7 +186,8 @@ def _candidates(
     name: str, flags: dict[str, str | None], layers: tuple[tuple[str, dict[str, Any]], ...]
 ) -> list[Setting]:
     variable = f"FILCROSS_{name.upper()}"
-    given = [Setting(flags.get(name), f"--{name}"), Setting(os.environ.get(variable) or None, variable)]
+    flag = _FLAGS.get(name, f"--{name}")
+    given = [Setting(flags.get(name), flag), Setting(os.environ.get(variable) or None, variable)]
     return given + [
         Setting(str(values[name]) if name in values else None, origin) for origin, values in layers
     ]
@@ -208,9 +214,21 @@ def _read(file: Path) -> dict[str, Any]:
             f"{file} has unknown settings: {', '.join(unknown)}",
             hint=f"known settings: {', '.join(_CHOICES)}; known tables: {', '.join(_TABLES)}",
         )
-    base = file.parent
     for name in ("nixpkgs", "toolchain"):
-        value = values.get(name)
-        if isinstance(value, str) and value.startswith(("./", "../")):
-            values[name] = str((base / value).resolve())
+        if isinstance(values.get(name), str):
+            values[name] = _from(file, values[name])
+    for name in _LISTS:
+        if name not in values:
+            continue
+        listed = values[name]
+        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+            raise UsageError(
+                f"`{name}` in {file} is not a list of places", hint=f'write {name} = ["./one", "./two"]'
+            )
+        values[name] = os.pathsep.join(_from(file, item) for item in listed)
     return values
+
+
+def _from(file: Path, place: str) -> str:
+    """Return a place that a file of settings names; `./x` and `../x` are meant from that file's folder."""
+    return str((file.parent / place).resolve()) if place.startswith(("./", "../")) else place

@@ -272,7 +272,7 @@ def _cache() -> Iterator[Check]:
 
 
 def _configuration(settings: Settings) -> Iterator[Check]:
-    for name in ("nixpkgs", "toolchain", "bootstrap", "store"):
+    for name in ("nixpkgs", "toolchain", "bootstrap", "store", "overlays"):
         setting = getattr(settings, name)
         yield Check(f"setting {name}", "ok", f"{setting.value or 'not set'} (from {setting.origin})")
     files = [config.user_file(), config.project_file()]

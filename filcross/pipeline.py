@@ -75,6 +75,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     from filcross.toolchain.selection import select
 
     version = command.version()
+    overlays = evaluate.user_overlays(settings.overlays.value)
     chosen = source.resolve(
         settings.nixpkgs,
         lambda: command.find_nix(host_tools=False, preference=settings.store.value),
@@ -94,7 +95,9 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
     overlay = write_overlay(toolchain, _overlay_folder(toolchain))
-    packages = evaluate.PackageSet(tree, overlay.root, bootstrap)
+    if overlays:
+        tell(f"overlays after Fil-C's: {', '.join(map(str, overlays))} ({settings.overlays.origin})")
+    packages = evaluate.PackageSet(tree, overlay.root, bootstrap, overlays)
     return Prepared(nix, chosen, tree, toolchain, overlay, packages)
 
 

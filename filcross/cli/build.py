@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,6 +49,10 @@ def build(
     store: Annotated[
         str | None, typer.Option(metavar="auto|system|private", help="Which Nix store builds go to.")
     ] = None,
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE|DIR", help="An overlay of yours, applied after Fil-C's; may be repeated."),
+    ] = None,
     out_link: Annotated[Path, typer.Option(metavar="NAME", help="Name of the links to the results.")] = Path(
         "result"
     ),
@@ -85,7 +90,13 @@ def build(
     if out_link.name in {"", ".", ".."}:
         raise UsageError(f"`{out_link}` is no name for a link", hint="use --out-link result")
     settings = config.load(
-        {"nixpkgs": nixpkgs, "toolchain": toolchain, "bootstrap": bootstrap, "store": store}
+        {
+            "nixpkgs": nixpkgs,
+            "toolchain": toolchain,
+            "bootstrap": bootstrap,
+            "store": store,
+            "overlays": os.pathsep.join(overlay) if overlay else None,
+        }
     )
     accepted = waivers.from_tables(config.tables("waiver"))
     prepared = pipeline.prepare(settings, output.say)
@@ -173,6 +184,7 @@ def _document(
             "label": prepared.source.label,
             "why": prepared.source.why,
             "patched": str(prepared.tree),
+            "overlays": [str(place) for place in prepared.packages.overlays],
         },
         "toolchain": {
             "name": toolchain.name,

@@ -1,13 +1,16 @@
 # The way into a patched tree: every evaluation of filcross goes through here.
 # tree, overlay: folders, as strings. bootstrap: "nixpkgs", or "host" for a build-time side made of host tools.
+# overlays: the user's own, a JSON list of files and folders; they come after Fil-C's and see what it made.
 {
   tree,
   overlay,
   bootstrap ? "nixpkgs",
+  overlays ? "[]",
 }:
 let
   treePath = /. + tree;
   overlayPath = /. + overlay;
+  more = map (place: import (/. + place)) (builtins.fromJSON overlays);
 
   # A tree whose patched files do not name the Fil-C compiler is told by its configuration (see cross-config.nix).
   mentions =
@@ -22,6 +25,7 @@ let
     if bootstrap == "host" then
       import (overlayPath + "/host") {
         tree = treePath;
+        overlays = more;
         inherit config;
       }
     else
@@ -30,7 +34,7 @@ let
           system = "x86_64-linux";
         };
         inherit config;
-        overlays = [ (import overlayPath) ];
+        overlays = [ (import overlayPath) ] ++ more;
       };
 in
 {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +23,27 @@ if TYPE_CHECKING:
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\"[^\"\\$]+\"))*")
 _PREFIX = "pkgsCross.filc"
 _DETAIL_LINES = 12
+_TOGETHER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class PackageSet:
-    """What to evaluate: a patched tree, an overlay folder, and how the build-time side is made."""
+    """What to evaluate: a patched tree, an overlay folder, and how the build-time side is made.
+
+    `overlays` are the user's own, applied after Fil-C's: `.nix` files, or folders with a `default.nix`.
+    """
 
     tree: Path
     overlay: Path
     bootstrap: str
+    overlays: tuple[Path, ...] = ()
 
     def arguments(self) -> dict[str, str]:
         """Return the arguments of `entry.nix`."""
-        return {"tree": str(self.tree), "overlay": str(self.overlay), "bootstrap": self.bootstrap}
+        given = {"tree": str(self.tree), "overlay": str(self.overlay), "bootstrap": self.bootstrap}
+        if self.overlays:
+            given["overlays"] = json.dumps([str(place) for place in self.overlays])
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,25 @@ class EvaluationFailure:
 def entry_file() -> Path:
     """Return the Nix file through which every evaluation goes."""
     return resources.data_dir() / "entry.nix"
+
+
+def user_overlays(places: str | None) -> tuple[Path, ...]:
+    """Return the overlays that a setting names, in a list separated as in `PATH`.
+
+    Raises `UsageError` for a place that holds no overlay.
+    """
+    found = []
+    for place in (places or "").split(os.pathsep):
+        if not place:
+            continue
+        path = Path(os.path.abspath(place))  # noqa: PTH100  (a link stays a link)
+        if not (path / "default.nix" if path.is_dir() else path).is_file():
+            raise UsageError(
+                f"there is no overlay at {path}",
+                hint="name a .nix file with `final: prev: { … }`, or a folder with such a default.nix",
+            )
+        found.append(path)
+    return tuple(found)
 
 
 def check_attributes(attributes: Sequence[str]) -> None:
@@ -79,6 +108,13 @@ def derivations(
     if together.exit_code == 0 and len(lines) == len(attributes):
         for attribute, line in zip(attributes, lines, strict=True):
             found[attribute] = _derivation(line)
+        return found, failures
+    if len(attributes) > _TOGETHER:  # one that fails costs the evaluation of its half only
+        middle = len(attributes) // 2
+        for number, half in enumerate((attributes[:middle], attributes[middle:])):
+            more, others = derivations(nix, packages, half, roots=roots / str(number))
+            found.update(more)
+            failures += others
         return found, failures
     for attribute in attributes:
         done = nix.instantiate(

@@ -48,6 +48,8 @@ let
             preferLocalBuild = true;
             allowSubstitutes = false;
             meta = original.meta or { };
+            # Another attribute that is the same package takes it from here.
+            passthru = original.passthru or { };
           }
           // lib.optionalAttrs (original ? setupHook) { inherit (original) setupHook; }
           // lib.optionalAttrs (original ? setupHooks) { inherit (original) setupHooks; }

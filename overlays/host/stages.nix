@@ -121,6 +121,7 @@ let
         )
         // {
           cc = unwrapped;
+          inherit (tools) libc;
         };
     in
     [

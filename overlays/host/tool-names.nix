@@ -40,6 +40,14 @@
     "strings"
     "strip"
   ];
+  libc = [
+    "getconf"
+    "getent"
+    "iconv"
+    "ldd"
+    "locale"
+    "localedef"
+  ];
   coreutils = [
     "["
     "arch"

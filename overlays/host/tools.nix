@@ -111,6 +111,21 @@ in
     name = "host-binutils";
     programs = names.binutils;
   };
+  # What recipes take from the C library's package: programs, and for iconv its header.
+  libc =
+    let
+      linked = link {
+        name = "host-libc-0";
+        programs = builtins.filter exists names.libc;
+        alsoDependsOn = libcParts;
+      };
+    in
+    linked
+    // {
+      bin = linked;
+      dev = linked;
+      version = "0";
+    };
   curl = derivation {
     name = "host-curl";
     inherit system shell;

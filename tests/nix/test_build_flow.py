@@ -88,6 +88,43 @@ def test_no_runtime_closure_holds_the_compiler(simulator: Toolchain, tmp_path: P
             assert any("filc-libc" in path.name for path in closure) or not Path(output, "bin").exists()
 
 
+SAYING = """\
+final: prev: {
+  words = "plain";
+  saying = final.stdenv.mkDerivation {
+    name = "saying";
+    dontUnpack = true;
+    inherit (final) words;
+    buildPhase = ''
+      echo \'#include <stdio.h>\' > saying.c
+      echo "int main(void) { puts(\\"$words\\"); return 0; }" >> saying.c
+      $CC saying.c -o saying
+    '';
+    installPhase = "install -D saying $out/bin/saying";
+  };
+}
+"""
+
+
+def test_overlays_of_the_user_come_after_fil_cs_and_in_their_order(
+    simulator: Toolchain, tmp_path: Path
+) -> None:
+    (tmp_path / "one.nix").write_text(SAYING)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "default.nix").write_text('final: prev: { words = "${prev.words}, then better"; }\n')
+    overlays = ("--overlay", "one.nix", "--overlay", tmp_path / "two")
+    done = build(simulator, "saying", *overlays, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = document(done)
+    assert result["nixpkgs"]["overlays"] == [str(tmp_path / "one.nix"), str(tmp_path / "two")]
+    assert [file["verdict"] for file in result["report"]["files"]] == ["filc"]
+    said = subprocess.run([tmp_path / "result/bin/saying"], capture_output=True, text=True, check=True)
+    assert said.stdout == "plain, then better\n"
+    done = build(simulator, "saying", "--overlay", "three.nix", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"no overlay at {tmp_path / 'three.nix'}" in done.stderr
+
+
 def test_an_unknown_package_is_named_with_its_neighbours(simulator: Toolchain, tmp_path: Path) -> None:
     done = build(simulator, "helo", "--no-out-link", cwd=tmp_path)
     assert done.returncode == 2

@@ -59,6 +59,21 @@ def test_nonsense_is_refused_with_the_file(home: Path, text: str, message: str) 
     assert caught.value.hint
 
 
+def test_several_overlays_are_a_list_in_files_and_a_path_elsewhere(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = home / "project"
+    (start / "filcross.toml").write_text('overlays = ["./mine", "/theirs.nix"]\n')
+    assert config.load({}, start=start).overlays.value == f"{start / 'mine'}:/theirs.nix"
+    monkeypatch.setenv("FILCROSS_OVERLAYS", "/one:/two")
+    assert config.load({}, start=start).overlays == config.Setting("/one:/two", "FILCROSS_OVERLAYS")
+    flag = config.load({"overlays": "/three"}, start=start).overlays
+    assert flag == config.Setting("/three", "--overlay")
+    (start / "filcross.toml").write_text('overlays = "./mine"\n')
+    with pytest.raises(UsageError, match="not a list of places"):
+        config.load({}, start=start)
+
+
 def test_the_cache_folder_is_tagged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     tag = config.cache_dir() / "CACHEDIR.TAG"
