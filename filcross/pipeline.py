@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from filcross import __version__, config, process
 from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
 from filcross.nix import build as nix_build
-from filcross.nix import command, evaluate
+from filcross.nix import command, evaluate, graph, history, languages
 from filcross.nixpkgs import copies, source
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from filcross.nix.build import BuildResult, Watcher
     from filcross.nix.command import Nix
     from filcross.nix.evaluate import EvaluationFailure, PackageSet
+    from filcross.nix.plan import Plan
     from filcross.nixpkgs.source import Source
     from filcross.overlay import Overlay
     from filcross.sources import SeedReport
@@ -140,23 +141,73 @@ def build(
     watcher: Watcher | None = None,
     seed: Callable[[Mapping[str, str]], None] | None = None,
     keep_going: bool = True,
+    allowed_languages: Sequence[str] = (),
 ) -> Built:
     """Evaluate and build `attributes` of `pkgsCross.filc`.
 
     `seed`, if given, is called with the derivations before they are built, to bring their sources. Raises
-    `BuildFailedError` when nothing evaluates and `UsageError` for a name that the tree does not have.
+    `BuildFailedError` when nothing evaluates, `UsageError` for a name that the tree does not have, and
+    `LanguageError`, before anything is built, where a package would hold code of a language that cannot be
+    Fil-C and is not in `allowed_languages`.
     """
     wanted = list(dict.fromkeys(attributes))
     roots = roots_of(prepared, wanted)
     derivations, failures = evaluate.derivations(prepared.nix, prepared.packages, wanted, roots=roots)
     evaluate.raise_if_all_failed(failures, len(wanted))
+    if derivations:
+        languages.refuse(graph.read_derivations(derivations.values()), derivations, allowed_languages)
     if seed is not None:
         seed(derivations)
-    results = nix_build.build(prepared.nix, derivations, roots=roots, watcher=watcher, keep_going=keep_going)
+    results = nix_build.build(
+        prepared.nix,
+        derivations,
+        roots=roots,
+        watcher=watcher,
+        keep_going=keep_going,
+        record=recorder(prepared),
+    )
     runtime = None
     if any(result.built for result in results):
         runtime = libc(prepared, roots)
     return Built(tuple(results), tuple(failures), runtime)
+
+
+def plan(
+    prepared: Prepared, attributes: Sequence[str], *, ask_caches: bool = True
+) -> tuple[Plan, tuple[EvaluationFailure, ...]]:
+    """Return what building `attributes` of `pkgsCross.filc` would mean, and those that do not evaluate.
+
+    Nothing is built. Errors are those of `build`, but a language that cannot be Fil-C raises none.
+    """
+    from filcross.nix import plan as plans
+
+    wanted = list(dict.fromkeys(attributes))
+    derivations, failures = evaluate.derivations(
+        prepared.nix, prepared.packages, wanted, roots=roots_of(prepared, wanted)
+    )
+    evaluate.raise_if_all_failed(failures, len(wanted))
+    found = plans.make(
+        prepared.nix,
+        derivations,
+        past=history_file(),
+        toolchain=prepared.toolchain.label,
+        ask_caches=ask_caches,
+    )
+    return found, tuple(failures)
+
+
+def history_file() -> Path:
+    """Return where the times of past builds are, whether the file exists or not."""
+    return config.state_dir() / history.FILE
+
+
+def recorder(prepared: Prepared) -> Callable[[history.Build], None]:
+    """Return what adds a build to the history that estimates are made from."""
+
+    def record(build: history.Build) -> None:
+        history.add(history_file(), [build], toolchain=prepared.toolchain.label)
+
+    return record
 
 
 def libc(prepared: Prepared, roots: Path) -> BuildResult:

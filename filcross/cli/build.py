@@ -68,6 +68,10 @@ def build(
         list[str] | None,
         typer.Option(metavar="SUITE", help="With --seed-sources: also search this release (bullseye)."),
     ] = None,
+    allow_language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Build although there is code of this language (rust, go, …)."),
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failing build.")] = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -85,10 +89,12 @@ def build(
     from filcross import config, pipeline
     from filcross.cli import progress
     from filcross.elf import waivers
+    from filcross.nix import languages
 
     output = Output(as_json, verbose, quiet)
     if out_link.name in {"", ".", ".."}:
         raise UsageError(f"`{out_link}` is no name for a link", hint="use --out-link result")
+    languages.check_names(allow_language or [])
     settings = config.load(
         {
             "nixpkgs": nixpkgs,
@@ -103,7 +109,14 @@ def build(
     seed = functools.partial(_seed, prepared, output, seed_suite or []) if seed_sources else None
     output.say(f"building {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
     with progress.watcher(output) as watcher:
-        built = pipeline.build(prepared, attributes, watcher=watcher, seed=seed, keep_going=not fail_fast)
+        built = pipeline.build(
+            prepared,
+            attributes,
+            watcher=watcher,
+            seed=seed,
+            keep_going=not fail_fast,
+            allowed_languages=allow_language or [],
+        )
     _show_builds(output, built)
     links = {}
     if not no_out_link:

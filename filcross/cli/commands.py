@@ -16,6 +16,7 @@ MODULES = {
     "patch-nixpkgs": "patch_nixpkgs",
     "export-patches": "export_patches",
     "overlay": "overlay",
+    "plan": "plan",
     "build": "build",
     "seed-sources": "seed_sources",
     "verify": "verify",

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from filcross.cli.output import paint
+from filcross.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 30.0
 QUICK_SECONDS = 1.0
 _WIDTH_OF_NAME = 32
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration for people: `8.1 s`, `2 min 05 s`."""
-    if seconds < 60:  # noqa: PLR2004
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
 
 
 class PlainWatcher:
@@ -58,7 +52,7 @@ class PlainWatcher:
             self._last = now
         for build in running:
             phase = build.phase or "starting"
-            self._output.say(f"  … {build.name}: {phase}, {seconds_text(now - build.since)}")
+            self._output.say(f"  … {build.name}: {phase}, {duration(now - build.since)}")
 
     def started(self, name: str) -> None:
         """Say that a build began (with -v; otherwise its end is enough)."""
@@ -67,11 +61,11 @@ class PlainWatcher:
     def finished(self, name: str, seconds: float, *, failed: bool) -> None:
         """Say that a build ended; quick ones only with -v."""
         if failed:
-            self._output.say(f"  {paint('✗', 'bad')} {name} failed after {seconds_text(seconds)}")
+            self._output.say(f"  {paint('✗', 'bad')} {name} failed after {duration(seconds)}")
         elif seconds >= QUICK_SECONDS:
-            self._output.say(f"  {paint('✓', 'good')} {name} built in {seconds_text(seconds)}")
+            self._output.say(f"  {paint('✓', 'good')} {name} built in {duration(seconds)}")
         else:
-            self._output.detail(f"  {name} built in {seconds_text(seconds)}")
+            self._output.detail(f"  {name} built in {duration(seconds)}")
 
     def log_line(self, name: str, line: str) -> None:
         """Show log lines with -vv."""
@@ -119,7 +113,7 @@ class LiveWatcher(PlainWatcher):
         lines = []
         for build in self._running:
             phase = (build.phase or "starting").removesuffix("Phase")
-            elapsed = seconds_text(now - build.since)
+            elapsed = duration(now - build.since)
             lines.append(f"  [cyan]▸[/] {escape(build.name):<{_WIDTH_OF_NAME}} {phase:<12} {elapsed}")
         if self._progress is not None and self._progress.expected:
             lines.append(f"  [dim]{self._progress.done} of {self._progress.expected} builds done[/]")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from filcross.nix import events
+from filcross.nix import events, graph, history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,9 +83,15 @@ class _Active:
 class _Tracker:
     """Follows the events of one `nix-store --realise`."""
 
-    def __init__(self, watcher: Watcher | None, is_there: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        watcher: Watcher | None,
+        is_there: Callable[[str], bool] = lambda _: False,
+        record: Callable[[history.Build], None] | None = None,
+    ) -> None:
         self._watcher = watcher
         self._is_there = is_there
+        self._record = record
         self._parser = events.Parser()
         self._active: dict[int, _Active] = {}
         self._progress: events.Progress | None = None
@@ -136,10 +143,13 @@ class _Tracker:
 
     def _stop(self, active: _Active) -> None:
         self.tails[active.derivation] = tuple(active.tail)
+        seconds = time.monotonic() - active.since
+        failed = active.derivation in self.errors
+        name = package_name(active.derivation)
         if self._watcher is not None:
-            seconds = time.monotonic() - active.since
-            failed = active.derivation in self.errors
-            self._watcher.finished(package_name(active.derivation), seconds, failed=failed)
+            self._watcher.finished(name, seconds, failed=failed)
+        if self._record is not None and not failed and _has_outputs(active.derivation):
+            self._record(history.Build(active.derivation, name, seconds))
 
     def _error(self, text: str) -> None:
         if _VICTIM.search(text):
@@ -161,6 +171,11 @@ class _Tracker:
         ]
 
 
+def _has_outputs(derivation: str) -> bool:
+    """Say whether a build that ended left its outputs (one that failed or was stopped did not)."""
+    return all(os.path.lexists(path) for path in graph.outputs(derivation).values())
+
+
 def package_name(store_path: str) -> str:
     """Return the readable name in a store path: `hello-2.10` for `/nix/store/<hash>-hello-2.10.drv`."""
     base = store_path.rsplit("/", maxsplit=1)[-1]
@@ -175,10 +190,12 @@ def build(
     roots: Path,
     watcher: Watcher | None = None,
     keep_going: bool = True,
+    record: Callable[[history.Build], None] | None = None,
 ) -> list[BuildResult]:
     """Build the derivations `wanted` (attribute to store derivation) with all their outputs.
 
-    `roots` is a folder for garbage-collector roots. Nothing is raised for a failing build: each result says
+    `roots` is a folder for garbage-collector roots. `record` gets each build that succeeds (see
+    `filcross.nix.history`), from another thread. Nothing is raised for a failing build: each result says
     whether its outputs are there and, if not, which derivations failed by themselves.
     """
     roots.mkdir(parents=True, exist_ok=True)
@@ -186,7 +203,7 @@ def build(
     def is_there(derivation: str) -> bool:
         return not nix.invalid_paths(list(nix.outputs(derivation).values()))
 
-    tracker = _Tracker(watcher, is_there)
+    tracker = _Tracker(watcher, is_there, record)
     unique = list(dict.fromkeys(wanted.values()))
     arguments: list[str | Path] = ["--realise", *unique, "--log-format", "internal-json"]
     arguments += ["--add-root", roots / "out", "--indirect"]

@@ -136,15 +136,16 @@ let
     attrs: meta:
     let
       named = attrs.name or attrs.pname;
+      refuse = reason: config.handleEvalIssue or (_: throw) reason;
     in
     if meta.broken or false && !(config.allowBroken or false) then
-      throw "Package ‘${named}’ is marked as broken"
+      refuse "broken" "Package ‘${named}’ is marked as broken"
     else if
       attrs ? meta
       && !(config.allowUnsupportedSystem or false)
       && !(lib.meta.availableOn hostPlatform { inherit (attrs) meta; })
     then
-      throw "Package ‘${named}’ is not available on ${hostPlatform.config}"
+      refuse "unsupported" "Package ‘${named}’ is not available on ${hostPlatform.config}"
     else
       true;
 
