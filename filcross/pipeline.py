@@ -291,6 +291,27 @@ def inspect(prepared: Prepared, built: Built) -> Report:
     return inspector.inspect(built.outputs, policy.policy_for(runtimes))
 
 
+def locate(prepared: Prepared, built: Built, report: Report) -> Report:
+    """Return the report with its packages: which attribute made each, and where its Nix code stands.
+
+    The Nix code is asked for only where not all is good.
+    """
+    from filcross.elf import packages
+
+    made = {str(path): result.attribute for result in built.results for path in result.outputs.values()}
+    grouped = packages.attach(report, {path: packages.Root(name) for path, name in made.items()}, {})
+    spoiled = [
+        item.attribute
+        for item in grouped.packages
+        if item.attribute is not None and item.outcomes.keys() - {"good"}
+    ]
+    if not spoiled:
+        return grouped
+    places = evaluate.positions(prepared.nix, prepared.packages, sorted(set(spoiled)))
+    roots = {path: packages.Root(name, places.get(name)) for path, name in made.items()}
+    return packages.attach(report, roots, {})
+
+
 def link_outputs(nix: Nix, results: Sequence[BuildResult], link: Path, *, several: bool) -> dict[str, Path]:
     """Make links to the outputs that are also garbage-collector roots; return them by name.
 

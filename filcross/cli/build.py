@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from filcross.cli import report_files
 from filcross.cli.output import DebugOption, JsonOption, Output, QuietOption, VerboseOption, paint
 from filcross.errors import BuildFailedError, UsageError
 
@@ -72,6 +73,9 @@ def build(
         list[str] | None,
         typer.Option(metavar="NAME", help="Build although there is code of this language (rust, go, …)."),
     ] = None,
+    reports: Annotated[
+        list[Path] | None, typer.Option("--report", metavar="FILE", help=report_files.HELP)
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failing build.")] = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -104,6 +108,7 @@ def build(
             "overlays": os.pathsep.join(overlay) if overlay else None,
         }
     )
+    report_files.check(reports or [])
     accepted = waivers.from_tables(config.tables("waiver"))
     prepared = pipeline.prepare(settings, output.say)
     seed = functools.partial(_seed, prepared, output, seed_suite or []) if seed_sources else None
@@ -129,6 +134,8 @@ def build(
         from filcross.report import text as report_text
 
         report = waivers.apply(pipeline.inspect(prepared, built), accepted, datetime.now(tz=UTC).date())
+        report = pipeline.locate(prepared, built, report)
+        report_files.write(reports or [], report)
         output.result(report_text.render(report, verbose=verbose, paint=paint))
         report_document = report_json.render(report)
         code = code or report.exit_code

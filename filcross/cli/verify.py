@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from filcross.cli import report_files
 from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOption
 
 if TYPE_CHECKING:
     from filcross.cli.output import Output
+    from filcross.elf.packages import Root
     from filcross.elf.policy import Runtime
-    from filcross.elf.verdict import Report
     from filcross.toolchain.layout import Toolchain
 
 EXAMPLES = """\b
@@ -21,7 +22,8 @@ Examples:
   filcross verify ./result --toolchain simulator
   filcross verify program --trust-runtime /opt/filc/pizfix/lib
   filcross verify ./result --no-closure         only these files, not what they refer to
-  filcross verify ./result --report out.sarif --report out.xml
+  filcross verify ./result --report out.html --report out.sarif --report out.xml
+  filcross verify ./result --baseline last.json --report last.json
   filcross verify ./result --json | jq '.files[] | select(.verdict != "filc") | .path'
 
 \b
@@ -65,12 +67,18 @@ def verify(
             help="More accepted findings than those in filcross.toml ([[waiver]] tables).",
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="Say what is new and fixed since an earlier report (.json)."
+        ),
+    ] = None,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write a report too: .json, .sarif, .xml (JUnit) or .txt (repeatable).",
+            help=report_files.HELP,
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -79,77 +87,52 @@ def verify(
     debug: DebugOption = False,
 ) -> None:
     """Judge every ELF file: is it Fil-C code, loaded by Fil-C's loader, with Fil-C's libraries."""
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from filcross import config
     from filcross.cli import output
-    from filcross.elf import inspect, policy
+    from filcross.elf import comparison, inspect, packages, policy
     from filcross.elf import waivers as waiver
     from filcross.report import json, text
 
     del debug
     out = output.Output(as_json, verbose, quiet)
-    for target in reports or []:
-        _check_report(target)
+    report_files.check(reports or [])
+    earlier = comparison.read(baseline) if baseline is not None else None
     accepted = [*waiver.from_tables(config.tables("waiver"))]
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
     runtimes = _runtimes(toolchain, trust_runtime or [], out)
-    if closure:
-        paths = _with_closure(paths, out)
-    report = inspect.inspect(paths, policy.policy_for(runtimes))
+    wanted, roots, references = _with_closure(paths, out, closure=closure)
+    report = inspect.inspect(wanted, policy.policy_for(runtimes))
     report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
-    for target in reports or []:
-        _write_report(target, report)
+    report = packages.attach(report, roots, references)
+    if baseline is not None and earlier is not None:
+        changes = comparison.compare(json.render(report), earlier, str(baseline))
+        report = replace(report, comparison=changes)
+    report_files.write(reports or [], report)
     out.document("verify", json.render(report))
     out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.paint))
     raise typer.Exit(report.exit_code)
 
 
-def _with_closure(paths: list[Path], out: Output) -> list[Path]:
-    """Return `paths` with everything that those of them refer to that are in a Nix store."""
-    from filcross.nix import closure
+def _with_closure(
+    paths: list[Path], out: Output, *, closure: bool
+) -> tuple[list[Path], dict[str, Root], dict[str, tuple[str, ...]]]:
+    """Return what to judge, the store paths asked for, and who refers to whom among those below them."""
+    from filcross.elf.packages import Root
+    from filcross.nix import closure as station
 
-    stored = list(dict.fromkeys(path for path in map(closure.store_path, paths) if path is not None))
-    if not stored:
-        return paths
-    found, how = closure.runtime_closure(stored)
-    out.say(f"closure: {len(found)} store paths (by {how}; --no-closure looks at the given paths only)")
-    return [*(path for path in paths if closure.store_path(path) is None), *found]
-
-
-def _check_report(target: Path) -> None:
-    from filcross.errors import UsageError
-
-    if target.suffix not in (".json", ".sarif", ".xml", ".txt"):
-        raise UsageError(
-            f"no report format is known for {target}",
-            hint="name a file ending in .json, .sarif, .xml or .txt",
-        )
-
-
-def _write_report(target: Path, report: Report) -> None:
-    import json as codec
-
-    from filcross import __version__
-    from filcross.errors import UsageError
-    from filcross.report import json, junit, sarif, text
-
-    if target.suffix == ".xml":
-        content = junit.render(report)
-    elif target.suffix == ".txt":
-        content = text.render(report, verbose=1) + "\n"
-    elif target.suffix == ".sarif":
-        content = codec.dumps(sarif.render(report, __version__), indent=1) + "\n"
-    else:
-        document = {"schema_version": 1, "kind": "verify", **json.render(report)}
-        content = codec.dumps(document, indent=1) + "\n"
-    try:
-        target.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"the report {target} cannot be written: {error.strerror}", hint="choose a folder that exists"
-        ) from error
+    stored = list(dict.fromkeys(path for path in map(station.store_path, paths) if path is not None))
+    roots = {str(path): Root() for path in stored}
+    if not stored or not closure:
+        return paths, roots, {}
+    found = station.runtime_closure(stored)
+    how = f"by {found.how}; --no-closure looks at the given paths only"
+    out.say(f"closure: {len(found.paths)} store paths ({how})")
+    outside = [path for path in paths if station.store_path(path) is None]
+    return [*outside, *found.paths], roots, found.references
 
 
 def _runtimes(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:

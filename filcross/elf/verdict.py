@@ -12,6 +12,8 @@ from filcross import resources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from filcross.elf.comparison import Comparison
+    from filcross.elf.packages import Package
     from filcross.elf.waivers import Use
 
 FILC, RUNTIME, FOREIGN, MIXED, NO_EVIDENCE, UNREADABLE = (
@@ -113,7 +115,8 @@ class Script:
 class Report:
     """The result for all paths: files in order of path, scripts, and what was skipped, by reason.
 
-    `waivers` says of each waiver what it did, `accepted` on a file that waivers take it out of the exit code.
+    `waivers` says of each waiver what it did, `packages` which store paths the files are in, if any,
+    `comparison` what changed since an earlier report, if one was named.
     """
 
     files: tuple[FileReport, ...]
@@ -121,6 +124,8 @@ class Report:
     skipped: dict[str, int]
     toolchains: tuple[str, ...]
     waivers: tuple[Use, ...] = ()
+    packages: tuple[Package, ...] = ()
+    comparison: Comparison | None = None
 
     @property
     def counts(self) -> dict[str, int]:

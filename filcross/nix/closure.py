@@ -1,13 +1,15 @@
 """The runtime closure of store paths: everything that a Nix package refers to.
 
-Nix knows it (`nix-store -qR`). Where Nix cannot be asked (no Nix on this machine, a store that was copied
-here), the references are found as Nix finds them: by the store paths in the files' bytes.
+Nix knows it (`nix-store --query --graph`). Where Nix cannot be asked (no Nix on this machine, a
+store that was copied here), the references are found as Nix finds them: by the store paths in the files'
+bytes.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _NAME = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+._?=-]+")
+_BOX = re.compile(rf'^"({_NAME.pattern})" \[label', re.MULTILINE)
+_ARROW = re.compile(rf'^"({_NAME.pattern})" -> "({_NAME.pattern})"', re.MULTILINE)
 _CHUNK = 1 << 20
 _LONGEST = 255
 
@@ -31,22 +35,32 @@ def store_path(path: Path) -> Path | None:
     return None
 
 
-def runtime_closure(paths: Sequence[Path]) -> tuple[list[Path], str]:
-    """Return what `paths` (store paths) refer to, with themselves, in order; and how it was found.
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What some store paths refer to, themselves first; `how` it was found; who refers to whom directly."""
 
-    A path that does not exist is left out.
-    """
+    paths: tuple[Path, ...]
+    how: str
+    references: dict[str, tuple[str, ...]]
+
+
+def runtime_closure(paths: Sequence[Path]) -> Closure:
+    """Return the closure of `paths` (store paths); a path that does not exist is left out."""
+    references: dict[str, tuple[str, ...]] = {}
     try:
-        found = {line for path in paths for line in _asked(path)}
-        how = "nix-store --requisites"
+        for path in paths:
+            references |= _asked(path)
+        how = "nix-store --query --graph"
     except FilcrossError:
-        found = {str(path) for path in _walked(paths)}
+        references = _walked(paths)
         how = "the store paths in the files"
-    others = found - {str(path) for path in paths}
-    return [path for path in (*paths, *map(Path, sorted(others))) if path.exists()], how
+    others = references.keys() - {str(path) for path in paths}
+    found = tuple(path for path in (*paths, *map(Path, sorted(others))) if path.exists())
+    return Closure(found, how, dict(sorted(references.items())))
 
 
-def _asked(path: Path) -> list[str]:
+def _asked(path: Path) -> dict[str, tuple[str, ...]]:
+    """Ask Nix who refers to whom below `path`: it draws an arrow from each path to the one that needs it."""
     folder = path.parent
     environment = {}
     if str(folder) != "/nix/store":
@@ -55,23 +69,26 @@ def _asked(path: Path) -> list[str]:
             "NIX_STATE_DIR": str(folder.parent / "var" / "nix"),
             "NIX_REMOTE": "",
         }
-    return run(["nix-store", "-qR", path], env=environment).stdout.splitlines()
+    graph = run(["nix-store", "--query", "--graph", path], env=environment).stdout
+    found: dict[str, list[str]] = {str(folder / name): [] for name in _BOX.findall(graph)}
+    for needed, user in _ARROW.findall(graph):
+        found[str(folder / user)].append(str(folder / needed))
+    return {user: tuple(sorted(needed)) for user, needed in found.items()}
 
 
-def _walked(paths: Sequence[Path]) -> set[Path]:
-    found: set[Path] = set()
+def _walked(paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
     waiting = [path for path in paths if path.exists()]
     while waiting:
         path = waiting.pop()
-        if path in found:
+        if str(path) in found:
             continue
-        found.add(path)
         pattern = re.compile(re.escape(os.fsencode(path.parent)) + b"/(" + _NAME.pattern.encode() + b")")
-        for content in _contents(path):
-            for name in set(pattern.findall(content)):
-                other = path.parent / os.fsdecode(name)
-                if other not in found and other.exists():
-                    waiting.append(other)
+        named = {os.fsdecode(name) for content in _contents(path) for name in pattern.findall(content)}
+        others = sorted(path.parent / name for name in named - {path.name})
+        existing = [other for other in others if other.exists()]
+        found[str(path)] = tuple(map(str, existing))
+        waiting.extend(existing)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -136,6 +137,21 @@ def derivations(
             _refuse_unknown(nix, packages, attribute, text)
             failures.append(_failure(attribute, text, done.command_line))
     return found, failures
+
+
+def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict[str, str]:
+    """Return where the Nix code of each attribute stands (`meta.position`: `FILE:LINE`), where it is known.
+
+    Files of the tree are named relative to it.
+    """
+    check_attributes(attributes)
+    found: dict[str, str] = {}
+    for attribute in attributes:
+        with contextlib.suppress(ProcessFailedError):
+            wanted = f"{_PREFIX}.{attribute}.meta.position"
+            position = nix.evaluate_json(entry_file(), wanted, arguments=packages.arguments())
+            found[attribute] = str(position).removeprefix(f"{packages.tree}/")
+    return found
 
 
 def _derivation(line: str) -> str:

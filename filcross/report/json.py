@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from filcross.elf.verdict import finding_titles
+from filcross.elf import packages
+from filcross.elf.verdict import BAD, finding_titles
 
 if TYPE_CHECKING:
+    from filcross.elf.comparison import Comparison
+    from filcross.elf.packages import Package
     from filcross.elf.verdict import FileReport, Finding, Library, Report
     from filcross.elf.waivers import Use
 
@@ -22,7 +25,9 @@ def render(report: Report) -> dict[str, Any]:
         "skipped": dict(report.skipped),
         "accepted": report.accepted,
         "waivers": [_waiver(use) for use in report.waivers],
-        "files": [_file(file) for file in report.files],
+        "packages": [_package(package) for package in report.packages],
+        "comparison": _comparison(report.comparison),
+        "files": [{**_file(file), **_place(report, file)} for file in report.files],
         "scripts": [
             {"path": script.path, "interpreter": script.interpreter, "verdict": script.verdict}
             for script in report.scripts
@@ -41,6 +46,43 @@ def _waiver(use: Use) -> dict[str, Any]:
         "origin": _text(waiver.origin),
         "state": use.state,
         "files": use.files,
+    }
+
+
+def _package(package: Package) -> dict[str, Any]:
+    return {
+        "path": package.path,
+        "name": package.name,
+        "attribute": package.attribute,
+        "position": package.position,
+        "via": list(package.via),
+        "outcomes": dict(sorted(package.outcomes.items())),
+    }
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "baseline": _text(comparison.baseline),
+        **{
+            name: {
+                "new": [_text(item) for item in changes.new],
+                "fixed": [_text(item) for item in changes.fixed],
+                "unchanged": [_text(item) for item in changes.unchanged],
+            }
+            for name, changes in (("files", comparison.files), ("findings", comparison.findings))
+        },
+    }
+
+
+def _place(report: Report, file: FileReport) -> dict[str, Any]:
+    """Return what is said of whole files only: their package, and for bad ones what brings that in."""
+    found = packages.store_path(file.path)
+    steps = packages.chain(report, file) if file.verdict in BAD else ()
+    return {
+        "package": found[0] if found is not None else None,
+        "chain": [{"what": step.what, "text": _text(step.text)} for step in steps],
     }
 
 

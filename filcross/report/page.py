@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import posixpath
 from functools import cache
 from typing import TYPE_CHECKING
 
 from filcross import __version__, resources
+from filcross.elf import packages
+from filcross.report.text import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,6 +44,7 @@ def render(title: str, body: str, *, script: str = "") -> str:
 def fill(template: str, **values: object) -> str:
     """Return a template of `filcross/data/page/`, filled in; text among `values` is escaped.
 
+    Filters: `shown` (no control characters), `base` (of a path), `short` (a store path without its hash).
     What is HTML already (from `fill` itself) is passed as `markupsafe.Markup`.
     """
     return _environment().get_template(template).render(values)
@@ -50,10 +54,17 @@ def fill(template: str, **values: object) -> str:
 def _environment() -> Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.data_dir() / "page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        trim_blocks=False,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"shown": printable, "base": posixpath.basename, "short": _short}
+    return environment
+
+
+def _short(path: str) -> str:
+    """Return a store path without its store and hash."""
+    found = packages.store_path(path)
+    return found[1] if found is not None else path

@@ -1,7 +1,8 @@
 """A report as SARIF 2.1.0, the format of code-scanning services.
 
 Specification: https://docs.oasis-open.org/sarif/sarif/v2.1.0/. Each finding is a result at its file; the
-rules are the findings' codes.
+rules are the findings' codes. Where the attribute that brings the file in is known, the result is at its Nix
+code, and the file is what was analysed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from filcross.elf import packages
 from filcross.elf.verdict import finding_titles
 from filcross.report.junit import waiver_counts
 from filcross.report.text import printable
@@ -16,6 +18,7 @@ from filcross.report.text import printable
 if TYPE_CHECKING:
     from filcross.elf.verdict import FileReport, Finding, Report
 
+NIXPKGS = "NIXPKGS"
 _LEVELS = {"error": "error", "unknown": "warning", "warning": "warning", "info": "note"}
 _KINDS = {"error": "fail", "unknown": "open", "warning": "review", "info": "informational"}
 
@@ -40,10 +43,14 @@ def render(report: Report, version: str) -> dict[str, Any]:
                     }
                 },
                 "invocations": [{"executionSuccessful": True, "exitCode": report.exit_code}],
+                "originalUriBaseIds": {
+                    NIXPKGS: {"description": {"text": "the root of the nixpkgs that was built from"}}
+                },
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    _result(path, finding, rules.index(finding.code), _waived(file, path, finding))
+                    _result(path, finding, rules.index(finding.code), _waived(file, path, finding), place)
                     for file in report.files
+                    for place in (_nix_place(report, file),)
                     for path, finding in _findings(file)
                 ],
                 "properties": {
@@ -73,7 +80,19 @@ def _waived(file: FileReport, path: str, finding: Finding) -> str | None:
     return next((text.removeprefix(start) for text in file.waived if text.startswith(start)), None)
 
 
-def _result(path: str, finding: Finding, index: int, waived: str | None) -> dict[str, Any]:
+def _nix_place(report: Report, file: FileReport) -> dict[str, Any] | None:
+    """Return where the attribute that brings a file in stands in the Nix code, if that is known."""
+    package = packages.package_of(report, file)
+    name, _, line = (package.position or "").rpartition(":") if package is not None else ("", "", "")
+    if not name or not line.isdigit() or not int(line):
+        return None
+    artifact = {"uri": _uri(name)} if name.startswith("/") else {"uri": _uri(name), "uriBaseId": NIXPKGS}
+    return {"artifactLocation": artifact, "region": {"startLine": int(line)}}
+
+
+def _result(
+    path: str, finding: Finding, index: int, waived: str | None, place: dict[str, Any] | None
+) -> dict[str, Any]:
     kind = _KINDS[finding.severity]
     evidence = f": {', '.join(finding.evidence)}" if finding.evidence else ""
     result: dict[str, Any] = {
@@ -84,6 +103,10 @@ def _result(path: str, finding: Finding, index: int, waived: str | None) -> dict
         "message": {"text": printable(finding.message + evidence)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(path)}}}],
     }
+    if place is not None:
+        result["analysisTarget"] = {"uri": _uri(path)}
+        result["relatedLocations"] = result["locations"]
+        result["locations"] = [{"physicalLocation": place}]
     if waived is not None:
         result["suppressions"] = [{"kind": "external", "justification": printable(waived)}]
     return result

@@ -1,17 +1,21 @@
-"""A report for people: one line for each file, its reasons below, a summary at the end."""
+"""A report for people: the answer, a summary that fits a screen, then each file with its reasons."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from filcross.elf.verdict import BAD, GOOD, VERDICTS
+from filcross.elf import packages
+from filcross.elf.verdict import BAD, GOOD, VERDICTS, Finding, finding_titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from filcross.elf.verdict import FileReport, Finding, Report
+    from filcross.elf.packages import Package
+    from filcross.elf.verdict import FileReport, Report
 
 _SHOWN = 6
+_SCREEN, _PACKAGES, _CODES = 20, 5, 6
 _MEMBERS = 10
 _STYLES = {"error": "bad", "unknown": "warn", "warning": "warn", "info": "dim"}
 
@@ -39,22 +43,55 @@ def _plain(text: str, style: str) -> str:
 def _lines(
     report: Report, verbose: int, paint: Callable[[str, str], str], *, only_summary: bool
 ) -> Iterator[str]:
-    if not only_summary:
-        known = []
-        for file in report.files:
-            if _is_known(file) and not verbose:
-                known.append(file)
-            else:
-                yield from _file(file, verbose, paint)
-        yield from _toolchain_files(known, paint)
-        for script in report.scripts:
-            if verbose or script.verdict in BAD:
-                verdict = script.verdict or "not judged"
-                yield paint(
-                    f"script       {printable(script.path)}  (#! {printable(script.interpreter)}: {verdict})",
-                    "dim",
-                )
+    answer = conclusion(report, paint)
+    yield answer
     yield from _summary(report, paint)
+    if only_summary:
+        return
+    details = list(_details(report, verbose, paint))
+    yield from details
+    if len(details) > _SCREEN:
+        yield answer
+
+
+def _details(report: Report, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    known = []
+    groups: dict[str, list[FileReport]] = {}
+    for file in report.files:
+        if _is_known(file) and not verbose:
+            known.append(file)
+        else:
+            found = packages.store_path(file.path)
+            groups.setdefault(found[0] if found is not None else "", []).append(file)
+    by_path = {package.path: package for package in report.packages}
+    for path, files in groups.items():
+        yield ""
+        if path in by_path:
+            package = by_path[path]
+            yield paint(f"{printable(package.name)}{_origin(package)}", "bold")
+        for file in files:
+            yield from _file(report, file, verbose, paint)
+    yield from _toolchain_files(known, paint)
+    for script in report.scripts:
+        if verbose or script.verdict in BAD:
+            verdict = script.verdict or "not judged"
+            yield paint(
+                f"script       {printable(script.path)}  (#! {printable(script.interpreter)}: {verdict})",
+                "dim",
+            )
+
+
+def _origin(package: Package) -> str:
+    """Say which attribute makes a package, or which others bring it in."""
+    via = [_name(path) for path in package.via]
+    if package.attribute is not None:
+        via.insert(0, f"attribute {package.attribute}")
+    return f"  (by {' → '.join(map(printable, via))})" if via else ""
+
+
+def _name(path: str) -> str:
+    found = packages.store_path(path)
+    return found[1] if found is not None else path
 
 
 def _is_known(file: FileReport) -> bool:
@@ -74,7 +111,7 @@ def _toolchain_files(files: Sequence[FileReport], paint: Callable[[str, str], st
         yield paint(f"             {what} in {printable(folder)}, known by content (-v shows them)", "dim")
 
 
-def _file(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+def _file(report: Report, file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
     style = "good" if file.verdict in GOOD else "bad" if file.verdict in BAD else "warn"
     simulated = " (simulated)" if file.simulated else ""
     yield f"{paint(f'{file.verdict:<12}', style)} {printable(file.path)}{paint(simulated, 'warn')}"
@@ -100,9 +137,18 @@ def _file(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> I
     for finding in file.findings:
         if verbose or finding.severity != "info":
             yield from _finding(finding, verbose, paint)
+    yield from _chain(report, file, paint)
     yield from _members(file, verbose, paint)
     for waived in file.waived:
         yield paint(f"  waived     {printable(waived)}", "warn")
+
+
+def _chain(report: Report, file: FileReport, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Say what brings a bad file in, where that is more than its path."""
+    steps = packages.chain(report, file) if file.verdict in BAD else ()
+    if len(steps) > 1:
+        texts = [_name(step.text) if step.what == packages.STORE_PATH else step.text for step in steps]
+        yield paint(f"  because    {' → '.join(map(printable, texts))}", "dim")
 
 
 def _members(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
@@ -136,7 +182,70 @@ def _summary(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
     yield from _waivers(report, paint)
     if skipped:
         yield paint(f"not judged: {', '.join(skipped)}", "dim")
-    yield _conclusion(report, paint)
+    yield from _changes(report, paint)
+    yield from _packages(report, paint)
+    yield from _codes(report, paint)
+
+
+def _changes(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
+    if report.comparison is None:
+        return
+    yield f"since {printable(report.comparison.baseline)}:"
+    for what, changes in (("files", report.comparison.files), ("findings", report.comparison.findings)):
+        old = f"{len(changes.fixed)} fixed, {len(changes.unchanged)} unchanged"
+        yield f"  {what:<9} {len(changes.new)} new, {old}"
+    for word, style, listed in (
+        ("new", "bad", report.comparison.findings.new),
+        ("fixed", "good", report.comparison.findings.fixed),
+    ):
+        for item in listed[:_SHOWN]:
+            yield paint(f"  {word:<9} {printable(item)}", style)
+        if len(listed) > _SHOWN:
+            yield f"  and {len(listed) - _SHOWN} more {word} findings"
+
+
+def _packages(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Say which packages are not good, worst first."""
+    spoiled = [package for package in report.packages if package.outcomes.keys() & {"bad", "open"}]
+    spoiled.sort(key=lambda item: (-item.outcomes.get("bad", 0), -item.outcomes.get("open", 0), item.name))
+    if len(report.packages) > 1:
+        good = len(report.packages) - len(spoiled)
+        yield f"{len(report.packages)} packages: {good} good, {len(spoiled)} not"
+    elif not spoiled:
+        return
+    for package in spoiled[:_PACKAGES]:
+        counted = ", ".join(
+            f"{package.outcomes[name]} {name}"
+            for name in ("bad", "open", "good", "accepted")
+            if package.outcomes.get(name)
+        )
+        style = "bad" if package.outcomes.get("bad") else "warn"
+        yield f"  {paint(printable(package.name), style)}: {counted}{_origin(package)}"
+    if len(spoiled) > _PACKAGES:
+        yield f"  and {len(spoiled) - _PACKAGES} more packages"
+
+
+def _codes(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Say which findings there are, those of most files first."""
+    listed = codes(report)
+    for code, title, count in listed[:_CODES]:
+        style = _STYLES[Finding(code, "").severity]
+        yield f"  {paint(code, style)} in {count} file{'s' if count > 1 else ''}: {title}"
+    if len(listed) > _CODES:
+        yield f"  and {len(listed) - _CODES} more codes"
+
+
+def codes(report: Report) -> list[tuple[str, str, int]]:
+    """Return the findings that count: code, title, in how many files; errors and the frequent ones first."""
+    counts = Counter(
+        code
+        for file in report.files
+        if not file.accepted
+        for code in {finding.code for finding in file.findings if finding.severity != "info"}
+    )
+    titles = finding_titles()
+    ordered = sorted(counts.items(), key=lambda item: (item[0][5] != "E", -item[1], item[0]))
+    return [(code, titles.get(code, code), count) for code, count in ordered]
 
 
 def _waivers(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
@@ -151,9 +260,14 @@ def _waivers(report: Report, paint: Callable[[str, str], str]) -> Iterator[str]:
             yield paint(f"  expired on {waiver.expires}: {printable(text)}", "warn")
 
 
-def _conclusion(report: Report, paint: Callable[[str, str], str]) -> str:
+def conclusion(report: Report, paint: Callable[[str, str], str] | None = None) -> str:
+    """Return the answer in a sentence."""
+    paint = paint or _plain
     if report.exit_code == 1:
-        return paint("no: there is ordinary code (the codes are explained in docs/findings/)", "bad")
+        return paint(
+            "no: there is ordinary code (docs/findings/ explains the codes, `filcross why FILE` a file)",
+            "bad",
+        )
     if not report.files:
         return paint("nothing to judge: no ELF file was found", "warn")
     if report.exit_code:

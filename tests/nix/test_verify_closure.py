@@ -15,6 +15,8 @@ from filcross.nix.command import find_nix
 from filcross.process import run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from filcross.process import Completed
     from filcross.toolchain.layout import Toolchain
 
@@ -50,18 +52,22 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(done.stdout.strip())
 
 
-def names(paths: list[Path]) -> set[str]:
+def names(paths: Iterable[Path]) -> set[str]:
     return {path.name.split("-", 1)[1] for path in paths}
 
 
 def test_nix_and_the_files_agree(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert closure.store_path(top / "text") == top
-    found, how = closure.runtime_closure([top])
-    assert (how, names(found)) == ("nix-store --requisites", {"top", "middle", "below-with-native-code"})
+    asked = closure.runtime_closure([top])
+    assert asked.how == "nix-store --query --graph"
+    assert asked.paths[0] == top
+    assert names(asked.paths) == {"top", "middle", "below-with-native-code"}
+    below = {names([Path(user)]).pop(): names(map(Path, used)) for user, used in asked.references.items()}
+    assert below == {"top": {"middle"}, "middle": {"below-with-native-code"}, "below-with-native-code": set()}
     monkeypatch.setenv("PATH", "/nowhere")
-    walked, how = closure.runtime_closure([top])
-    assert how == "the store paths in the files"
-    assert set(walked) == set(found)
+    walked = closure.runtime_closure([top])
+    assert walked.how == "the store paths in the files"
+    assert (walked.paths, walked.references) == (asked.paths, asked.references)
 
 
 def test_a_path_outside_every_store(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import html5lib
 import jsonschema
 import pytest
 
@@ -242,6 +243,21 @@ def test_the_projects_waivers_count_by_themselves(bench: Bench, monkeypatch: pyt
     assert f"waivers: {1 + len(others)} used" in done.stderr
     project.write_text("waiver = 3\n")
     assert filcross("verify", "/bin/true").exit_code == 2
+
+
+def test_the_command_says_what_changed(bench: Bench) -> None:
+    arguments = ("verify", bench.build(), "--trust-runtime", bench.toolchain.root)
+    old, page = bench.root / "old.json", bench.root / "new.html"
+    assert filcross(*arguments, "--report", old).exit_code == 0
+    bench.build(bench.native("smuggled", SMUGGLED))
+    done = filcross(*arguments, "--baseline", old, "--report", page, "--json")
+    changes = document(done)["comparison"]["files"]
+    assert (done.exit_code, changes) == (
+        1,
+        {"new": [str(bench.root / "program")], "fixed": [], "unchanged": []},
+    )
+    html5lib.HTMLParser(strict=True).parse(page.read_text())
+    assert "1 new, 0 fixed, 0 unchanged" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from filcross.elf.verdict import FileReport, Finding, Library, Report, Script
-from filcross.report import json, text
+from filcross.elf import packages
+from filcross.elf.verdict import FileReport, Finding, Library, Report, Script, finding_titles
+from filcross.report import json, sarif, text
 
 GOOD = FileReport(
     path="/out/bin/hello",
@@ -38,15 +39,16 @@ def report(*files: FileReport) -> Report:
 
 def test_a_good_report_fits_a_few_lines() -> None:
     assert text.render(report(GOOD)).splitlines() == [
+        "yes: every file has the shape of Fil-C code; made by the simulator, so nothing is memory-safe",
+        "1 ELF files and archives: 1 filc",
+        "not judged: 2 not ELF",
+        "",
         "filc         /out/bin/hello (simulated)",
         (
             "             executable; loader /t/lib/ld-fil1-x86_64.so; needs libc.so; "
             "by note and full symbol table"
         ),
         "script       /out/x  (#! /bin/sh: foreign)",
-        "1 ELF files and archives: 1 filc",
-        "not judged: 2 not ELF",
-        "yes: every file has the shape of Fil-C code; made by the simulator, so nothing is memory-safe",
     ]
 
 
@@ -72,9 +74,63 @@ def test_the_toolchains_own_files_are_one_line() -> None:
 
 
 def test_a_summary_alone() -> None:
-    assert (
-        text.render(report(BAD), only_summary=True).splitlines()[0] == "1 ELF files and archives: 1 foreign"
+    assert text.render(report(BAD), only_summary=True).splitlines() == [
+        "no: there is ordinary code (docs/findings/ explains the codes, `filcross why FILE` a file)",
+        "1 ELF files and archives: 1 foreign",
+        "not judged: 2 not ELF",
+        "  FILC-E301 in 1 file: Imports ordinary symbols",
+    ]
+
+
+def test_the_summary_of_a_large_report_fits_a_screen_and_its_answer_ends_it() -> None:
+    store = "/nix/store/{:032d}-p{}-1.0/lib/libx.so"
+    codes = [code for code in finding_titles() if code[5] in "EN"]
+    many = [
+        replace(BAD, path=store.format(number, number), findings=tuple(Finding(code, "m") for code in codes))
+        for number in range(300)
+    ]
+    grouped = packages.attach(report(GOOD, *many), {}, {})
+    summary = text.render(grouped, only_summary=True).splitlines()
+    assert len(summary) <= 24
+    assert "300 packages: 0 good, 300 not" in summary
+    assert "  and 295 more packages" in summary
+    shown = text.render(grouped).splitlines()
+    assert shown[-1] == shown[0] == summary[0]
+
+
+def test_a_bad_file_comes_with_the_chain_that_brings_it_in() -> None:
+    app, lib = (f"/nix/store/{letter * 32}-{name}" for letter, name in (("a", "app-1"), ("b", "lib-2")))
+    program = replace(
+        GOOD,
+        path=f"{app}/bin/app",
+        verdict="mixed",
+        findings=(Finding("FILC-E202", "loads ordinary code"),),
+        libraries=(
+            Library("liba.so", f"{app}/lib/liba.so", "RUNPATH", f"{app}/bin/app", True, "mixed"),
+            Library("libb.so", f"{lib}/lib/libb.so", "RUNPATH", f"{app}/lib/liba.so", False, "foreign"),
+        ),
     )
+    library = replace(BAD, path=f"{lib}/lib/libb.so", kind="library")
+    whole = packages.attach(
+        report(program, library), {app: packages.Root("app", "pkgs/app.nix:3")}, {app: (lib,), lib: ()}
+    )
+    assert [(step.what, step.text) for step in packages.chain(whole, program)] == [
+        ("attribute", "app"),
+        ("store path", app),
+        ("file", f"{app}/bin/app"),
+        ("library", f"{app}/lib/liba.so"),
+        ("library", f"{lib}/lib/libb.so"),
+        ("symbol", "name0"),
+    ]
+    shown = text.render(whole)
+    assert f"  because    app → app-1 → lib-2 → {lib}/lib/libb.so → name0" in shown
+    assert "lib-2  (by attribute app → app-1)" in shown
+    (run,) = sarif.render(whole, "1")["runs"]
+    first = run["results"][0]
+    place = first["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "pkgs/app.nix", "uriBaseId": "NIXPKGS"}
+    assert place["region"] == {"startLine": 3}
+    assert first["analysisTarget"]["uri"].endswith("/bin/app")
 
 
 def test_names_cannot_steer_a_terminal() -> None:
@@ -85,7 +141,7 @@ def test_names_cannot_steer_a_terminal() -> None:
 
 def test_real_results_never_claim_more_than_was_shown() -> None:
     assert "memory-safe" not in text.render(report(BAD))
-    assert text.render(Report((), (), {}, ())).splitlines()[-1] == "nothing to judge: no ELF file was found"
+    assert text.render(Report((), (), {}, ())).splitlines()[0] == "nothing to judge: no ELF file was found"
     content = json.render(report(GOOD, BAD))
     assert (content["verdict"], content["exit_code"], content["simulated"]) == ("no", 1, True)
     assert content["files"][1]["findings"][0]["title"] == "Imports ordinary symbols"

@@ -1,0 +1,69 @@
+"""Reports written to files, in the format that each file's name says."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from filcross.elf.verdict import Report
+
+FORMATS = (".json", ".sarif", ".xml", ".html", ".txt")
+HELP = "Write a report too: .json, .sarif, .xml (JUnit), .html or .txt (repeatable)."
+
+
+def check(targets: Sequence[Path]) -> None:
+    """Raise `UsageError` for a name that says no format, before anything is judged."""
+    from filcross.errors import UsageError
+
+    for target in targets:
+        if target.suffix not in FORMATS:
+            raise UsageError(
+                f"no report format is known for {target}",
+                hint=f"name a file ending in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
+            )
+
+
+def write(targets: Sequence[Path], report: Report) -> None:
+    """Write the report to each of `targets`, which are wholly old or wholly new."""
+    from filcross.errors import UsageError
+
+    for target in targets:
+        content = _render(target.suffix, report)
+        try:
+            descriptor, fresh = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(content)
+                Path(fresh).chmod(0o644)
+                Path(fresh).replace(target)
+            finally:
+                Path(fresh).unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"the report {target} cannot be written: {error.strerror}",
+                hint="choose a folder that exists",
+            ) from error
+
+
+def _render(suffix: str, report: Report) -> str:
+    import json as codec
+
+    from filcross import __version__
+    from filcross.cli.output import SCHEMA_VERSION
+    from filcross.report import html, json, junit, sarif, text
+
+    if suffix == ".xml":
+        return junit.render(report)
+    if suffix == ".html":
+        return html.render(report)
+    if suffix == ".txt":
+        return text.render(report, verbose=1) + "\n"
+    if suffix == ".sarif":
+        return codec.dumps(sarif.render(report, __version__), indent=1) + "\n"
+    document = {"schema_version": SCHEMA_VERSION, "kind": "verify", **json.render(report)}
+    return codec.dumps(document, indent=1) + "\n"
