@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders to judge.", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files and folders to judge.", show_default=False, readable=False)
+    ],
     toolchain: Annotated[
         str | None,
         typer.Option(

@@ -1,8 +1,8 @@
 """What is known about Fil-C's ABI: the grammar of its names and the roles of its runtime files.
 
-Sources: Fil-C's calling_convention.md and runtime.md (pizlonator/fil-c-website), ABI-NOTES.md of its
-assembler (pizlonator/fil-c, projects/sarcasm), shlib-versions of its user libc. Releases before 0.679 have
-only the plain form `pizlonated_NAME`; later ones also the fast entries, thunks and objects.
+Sources: Fil-C's calling_convention.md, compiler_example.md and runtime.md (pizlonator/fil-c-website),
+ABI-NOTES.md of its assembler (pizlonator/fil-c, projects/sarcasm), shlib-versions of its user libc. Releases
+before 0.679 have only the plain form `pizlonated_NAME`; later ones also the fast entries, thunks and objects.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ PREFIX = b"pizlonated"
 NAME = re.compile(
     rb"pizlonated(?:_|FIP?[0-9]+_|FO_|GP_|GS_|DO_)[^\0]+\Z|pizlonated[12]ET[0-9]+\Z",
 )
+OLD_LOCAL_NAME = re.compile(rb"J(?:f|fo|go)_.")
+"""Local names before 0.679: the bodies, function objects and origins of functions (compiler_example.md)."""
 CHECK_PREFIX = b"filc_"
 START_PROGRAM = b"filc_start_program"
 

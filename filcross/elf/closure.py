@@ -278,13 +278,10 @@ class _Loading:
             known.names.add(name)
             return "taken"
         image = self.read(candidate)
-        suits = (
-            image is not None
-            and image.bits == self.root.image.bits
-            and image.machine == self.root.image.machine
-        )
-        if image is None or not suits:
+        if image is None or image.bits != self.root.image.bits:
             return "absent" if self.loader.flavour == "glibc" else "refused"
+        if image.machine != self.root.image.machine and self.loader.flavour == "glibc":
+            return "absent"  # musl's loader does not ask for the machine
         found = _Object(candidate, image, current, {name})
         if self.loader.flavour == "glibc" and image.soname:
             found.names.add(image.soname)

@@ -22,6 +22,7 @@ _CODE_TYPES = frozenset({elf.STT_FUNC, elf.STT_GNU_IFUNC})
 _GETTER = b"pizlonated_"
 _OBJECTS = (b"pizlonatedFO_", b"pizlonatedGP_", b"pizlonatedGS_", b"pizlonatedDO_")
 _FUNCTION_OBJECT = 40
+_KINDS = frozenset({"executable", "library", "object", "static"})
 _MARKERS = frozenset({elf.STT_SECTION, elf.STT_FILE})
 _FIRST_GLOBAL = 16  # the first value of a symbol's type and binding that is not local
 
@@ -57,6 +58,11 @@ class Content:
     versions: frozenset[str] = frozenset()
     ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
+
+    @property
+    def judgeable(self) -> bool:
+        """Whether the file is for the one processor that is judged."""
+        return self.machine == elf.EM_X86_64 and self.bits == 64  # noqa: PLR2004
 
     @property
     def role(self) -> str | None:
@@ -121,12 +127,16 @@ def judge_content(path: str, image: elf.Image, policy: Policy) -> Content:
     content.versions = abi.versions(image.producers)
     if content.known:
         _judge_known(content)
+    elif not content.judgeable:
+        _judge_other_machine(content)
     elif names.filc_defined or names.filc_imported or note is not None:
         _judge_filc(content, image, names, note, policy)
         _judge_toolchain(content, policy)
     else:
         _judge_ordinary(content, image, names)
-        content.exports, content.imports = frozenset(), ()
+        prefixes = (abi.PREFIX, abi.CHECK_PREFIX)  # what may stand in Fil-C code's way
+        content.exports = frozenset(name for name in names.exports if name.startswith(prefixes))
+        content.imports = ()
     return content
 
 
@@ -138,6 +148,13 @@ def _judge_known(content: Content) -> None:
     content.findings.append(
         Finding("FILC-I602", f"the {known.file.role} of {known.runtime.label} ({known.file.name})")
     )
+
+
+def _judge_other_machine(content: Content) -> None:
+    name = machine_name(content.machine, content.bits)
+    content.confidence = "none"
+    content.findings.append(Finding("FILC-N404", f"the file is for {name}; only x86-64 is judged"))
+    content.exports, content.imports = frozenset(), ()
 
 
 def _judge_ordinary(content: Content, image: elf.Image, names: _Names) -> None:
@@ -165,6 +182,8 @@ def _judge_ordinary(content: Content, image: elf.Image, names: _Names) -> None:
                 producers,
             )
         )
+    elif content.kind not in _KINDS:
+        found.append(_other_kind())
     else:
         found.append(Finding("FILC-N403", "the file has no symbols or no code to judge it by", producers))
 
@@ -178,7 +197,7 @@ def _judge_filc(
 ) -> None:
     """Judge a file with Fil-C names or the simulator's note: filc, mixed, or not shown."""
     found = content.findings
-    if image.type != elf.ET_REL and content.bits == 64:  # noqa: PLR2004
+    if image.type != elf.ET_REL:
         found.extend(layout_findings(image))
     compilers = tuple(text for text in _compilers(image) if text not in policy.producers)
     if compilers and policy.runtimes:
@@ -228,8 +247,11 @@ def _judge_noted(
 def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Policy) -> None:
     """Judge a file of a real toolchain by what its compiler leaves in it."""
     found = content.findings
-    _ordinary_findings(content, names)
     content.complete = content.kind != "static"
+    if not content.complete and names.starts:  # the runtime is inside, ordinary code as it is
+        content.confidence = "names only"
+        return
+    _ordinary_findings(content, names)
     if not names.checks:
         content.confidence = "names only"
         found.append(
@@ -260,15 +282,16 @@ def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Polic
 
 def _kind_findings(content: Content) -> None:
     found = content.findings
-    if content.kind not in ("executable", "library", "object", "static"):
-        found.append(Finding("FILC-N316", "neither a program nor a library nor an object file"))
+    if content.kind not in _KINDS:
+        found.append(_other_kind())
     if not content.complete:
         found.append(
             Finding("FILC-N405", "a static file: the runtime's ordinary code cannot be told from other code")
         )
-    if content.machine != elf.EM_X86_64 or content.bits != 64:  # noqa: PLR2004
-        name = machine_name(content.machine, content.bits)
-        found.append(Finding("FILC-N404", f"the file is for {name}; only x86-64 is judged"))
+
+
+def _other_kind() -> Finding:
+    return Finding("FILC-N316", "neither a program nor a library nor an object file")
 
 
 def _judge_toolchain(content: Content, policy: Policy) -> None:
@@ -485,6 +508,11 @@ def _sort_definition(
         names.main_size = symbol.size
     if names.baseline.allows(name, defined=True, kind=kind, code=code):
         names.allowed[name, True, code] = None
+        return
+    if symbol.bind == elf.STB_LOCAL and abi.OLD_LOCAL_NAME.match(name):
+        if symbol.type == elf.STT_FUNC:
+            section = symbol.section if image.type == elf.ET_REL else -1
+            names.areas.append(codemap.Area(section, symbol.value, symbol.size))
         return
     if symbol.bind == elf.STB_LOCAL:
         names.ordinary_local[name, file] = None

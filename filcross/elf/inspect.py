@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi, archive, closure, strangers
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
     from filcross.elf.policy import Policy, Runtime
 
-__all__ = ["FileReport", "Finding", "Library", "Report", "Script", "inspect"]
+__all__ = ["FileReport", "Finding", "Library", "Report", "Script", "Unjudged", "inspect", "judge_window"]
 
+_MAX_DEPTH = 4  # archives in archives
 _SHEBANG = b"#!"
 _COMPRESSED = (
     b"\x1f\x8b",
@@ -82,7 +83,18 @@ def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport
     return [inspection.again(file.path) for file in files]
 
 
-class _Unjudged(Exception):  # noqa: N818  (a result, not a failure)
+def judge_window(path: str, window: elf.Window, policy: Policy) -> FileReport:
+    """Judge an ELF file or an archive that is open already, without what it would load.
+
+    Raises `Unjudged` for what is not to be judged, `ImageError` for what cannot be read.
+    """
+    if archive.is_archive(window.read(0, min(8, window.size))):
+        return _Inspection(policy, None).archive_file(path, window)
+    image = elf.read_image(window)
+    return _member_report(path, judge_content(path, image, policy), image)
+
+
+class Unjudged(Exception):  # noqa: N818  (a result, not a failure)
     """A file that is none of the inspector's business; the text is the reason it is counted under."""
 
 
@@ -117,7 +129,7 @@ class _Inspection:
                 self.progress(path)
             try:
                 files[inode] = self.file(path)
-            except _Unjudged as reason:
+            except Unjudged as reason:
                 self.skip(str(reason))
             except _ScriptFound as found:
                 scripts.append((path, found.interpreter))
@@ -195,7 +207,7 @@ class _Inspection:
                     self.skip("vanished")
 
     def file(self, path: str) -> FileReport:
-        """Judge one regular file; raises `_Unjudged` or `_ScriptFound` for what is not ELF."""
+        """Judge one regular file; raises `Unjudged` or `_ScriptFound` for what is not ELF."""
         try:
             with _opened(path) as window:
                 head = window.read(0, min(256, window.size))
@@ -204,7 +216,7 @@ class _Inspection:
                 if archive.is_archive(head):
                     return self.archive_file(path, window)
         except FileNotFoundError:
-            raise _Unjudged("vanished") from None
+            raise Unjudged("vanished") from None
         except elf.ImageError as error:
             return _unreadable(path, "FILC-N901", f"the file cannot be read as ELF: {error}")
         except OSError as error:
@@ -212,14 +224,14 @@ class _Inspection:
         if head[:2] == _SHEBANG:
             raise _ScriptFound(_interpreter(head))
         if head.startswith(_COMPRESSED):
-            raise _Unjudged("compressed file")
-        raise _Unjudged("not ELF")
+            raise Unjudged("compressed file")
+        raise Unjudged("not ELF")
 
     def again(self, path: str) -> FileReport | None:
         """Judge a file that was judged before; `None` where it has become something else."""
         try:
             return self.file(path)
-        except (_Unjudged, _ScriptFound):
+        except (Unjudged, _ScriptFound):
             return None
 
     def script_verdict(self, interpreter: str) -> str | None:
@@ -232,7 +244,9 @@ class _Inspection:
     def elf_file(self, path: str, window: elf.Window) -> FileReport:
         image = elf.read_image(window)
         if image.kind == "debug":
-            raise _Unjudged("split debug file")
+            raise Unjudged("split debug file")
+        if _is_kernel_module(path, image):
+            raise Unjudged("kernel module")
         content = judge_content(path, image, self.policy)
         with contextlib.suppress(OSError):
             status = os.fstat(window.descriptor)
@@ -287,41 +301,54 @@ class _Inspection:
 
     # Archives
 
-    def archive_file(self, path: str, window: elf.Window) -> FileReport:
-        members: list[FileReport] = []
-        hashes: list[str | None] = []
-        other = empty = 0
-        runtime_name = abi.role_of(os.path.basename(path)) is not None  # noqa: PTH119
+    def archive_file(self, path: str, window: elf.Window, depth: int = 0) -> FileReport:
+        """Judge an archive by its members; raises `Unjudged` for one without any to judge."""
+        found = _Members(abi.role_of(os.path.basename(path)) is not None)  # noqa: PTH119
         for member in archive.members(window):
-            label = f"{path}({member.name})"
-            try:
-                with _member_window(path, member) as inner:
-                    if inner is None:
-                        members.append(
-                            _unreadable(label, "FILC-N407", "the file that the thin archive names is missing")
-                        )
-                        continue
-                    image = elf.read_image(inner)
-                    if runtime_name:
-                        hashes.append(image.code_hash())
-                    if image.is_empty_object:
-                        empty += 1
-                        continue
-                    members.append(_member_report(label, judge_content(label, image, self.policy), image))
-            except elf.NotElfError:
-                other += 1
-                if _is_bitcode(member):
-                    members.append(
-                        _unreadable(label, "FILC-N412", "intermediate code: what becomes of it is open")
-                    )
-            except (elf.ImageError, OSError) as error:
-                members.append(_unreadable(label, "FILC-N901", f"the member cannot be read: {error}"))
-        if not members:
-            raise _Unjudged("archive without ELF members")
-        known = self.known_archive(path, tuple(hashes))
+            self.member(path, member, depth, found)
+        if not found.reports:
+            raise Unjudged("archive without ELF members")
+        known = self.known_archive(path, tuple(found.hashes)) if found.plain else None
         if known is not None:
-            return _known_archive_report(path, known, members)
-        return _archive_report(path, members, {"not ELF": other, "without contents": empty})
+            return _known_archive_report(path, known, found.reports)
+        return _archive_report(path, found.reports, {"not ELF": found.other, "without contents": found.empty})
+
+    def member(self, path: str, member: archive.Member, depth: int, found: _Members) -> None:
+        """Judge one member of the archive at `path` into `found`."""
+        label = f"{path}({member.name})"
+        try:
+            with _member_window(path, member) as window:
+                if window is None:
+                    found.unreadable(label, "FILC-N407", "the file that the thin archive names is missing")
+                elif archive.is_archive(window.read(0, min(8, window.size))):
+                    found.plain = False
+                    found.reports.append(self.nested(label, window, depth + 1))
+                else:
+                    image = elf.read_image(window)
+                    if found.hashed:
+                        found.hashes.append(image.code_hash())
+                    if image.is_empty_object:
+                        found.empty += 1
+                        return
+                    found.reports.append(
+                        _member_report(label, judge_content(label, image, self.policy), image)
+                    )
+        except Unjudged:
+            found.empty += 1
+        except elf.NotElfError:
+            if _is_bitcode(member):
+                found.plain = False
+                found.unreadable(label, "FILC-N412", "intermediate code: what becomes of it is open")
+            else:
+                found.other += 1
+        except (elf.ImageError, OSError) as error:
+            found.unreadable(label, "FILC-N901", f"the member cannot be read: {error}")
+
+    def nested(self, label: str, window: elf.Window, depth: int) -> FileReport:
+        """Judge an archive in an archive; raises `Unjudged` where there is nothing in it."""
+        if depth > _MAX_DEPTH:
+            return _unreadable(label, "FILC-N901", f"archives in archives, more than {_MAX_DEPTH} deep")
+        return self.archive_file(label, window, depth)
 
     def known_archive(self, path: str, hashes: tuple[str | None, ...]) -> Runtime | None:
         """Return the runtime that has an archive with this name and the same code in its members."""
@@ -368,6 +395,13 @@ def _opened(path: str) -> Iterator[elf.Window]:
         yield elf.Window(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_kernel_module(path: str, image: elf.Image) -> bool:
+    """Return whether the kernel loads the file, and no process (Linux, kernel/module/main.c)."""
+    names = {section.name for section in image.sections}
+    marks = {".modinfo", ".gnu.linkonce.this_module"}
+    return image.type == elf.ET_REL and path.endswith(".ko") and marks <= names
 
 
 # Archives
@@ -424,6 +458,26 @@ def _member_report(label: str, content: Content, image: elf.Image) -> FileReport
         role=content.role,
         symbols=content.counts,
     )
+
+
+@dataclass(slots=True)
+class _Members:
+    """The members of an archive so far.
+
+    `hashed` asks for the hash of each one's code, `plain` says that there is no code of another kind among
+    them (an archive, intermediate code), `other` and `empty` count what there is nothing to say of.
+    """
+
+    hashed: bool
+    reports: list[FileReport] = field(default_factory=list)
+    hashes: list[str | None] = field(default_factory=list)
+    other: int = 0
+    empty: int = 0
+    plain: bool = True
+
+    def unreadable(self, label: str, code: str, message: str) -> None:
+        """Add a member that cannot be judged."""
+        self.reports.append(_unreadable(label, code, message))
 
 
 def _known_archive_report(path: str, runtime: Runtime, members: Sequence[FileReport]) -> FileReport:

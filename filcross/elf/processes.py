@@ -35,7 +35,7 @@ class ProcessJudge:
         self.content_of = surroundings.content
         self.content = content
         self.findings: list[Finding] = []
-        self.foreign = content.verdict == FOREIGN
+        self.foreign = content.verdict == FOREIGN or not content.judgeable
         self.program = content.kind == "executable"
 
     def libraries(self) -> tuple[Library, ...]:
@@ -185,9 +185,7 @@ class ProcessJudge:
             )
         self.judge_names(runtimes)
         self.judge_versions(members)
-        real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
-        if self.content.simulated and not self.content.known and runtimes and runtimes <= real:
-            self.say("FILC-E501", "made by the ABI simulator, in a process of a real toolchain")
+        self.judge_simulated(contents, runtimes)
         for loaded, content in contents:
             role = _role(loaded)
             if (
@@ -220,6 +218,25 @@ class ProcessJudge:
                 "FILC-E214",
                 f"mixes versions of Fil-C in one process: {', '.join(sorted(found))}",
                 *(f"{version}: {path}" for version, paths in sorted(found.items()) for path in paths),
+            )
+
+    def judge_simulated(
+        self, contents: Sequence[tuple[closure.Loaded, Content | None]], names: set[str] | None
+    ) -> None:
+        """Say what the simulator made in a process of a real toolchain."""
+        real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
+        if not names or not names <= real:
+            return
+        if self.content.simulated and not self.content.known:
+            self.say("FILC-E501", "made by the ABI simulator, in a process of a real toolchain")
+        simulated = [
+            loaded.path
+            for loaded, content in contents
+            if content is not None and content.simulated and not content.known
+        ]
+        if simulated:
+            self.say(
+                "FILC-E501", "loads files of the ABI simulator in a process of a real toolchain", *simulated
             )
 
     def judge_names(self, names: set[str] | None) -> None:

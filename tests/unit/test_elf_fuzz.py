@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from elf_packer import Elf, Sym
+from elf_seeds import archive, seeds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -15,38 +15,7 @@ from filcross.elf.policy import Runtime, RuntimeFile, policy_for
 # A toolchain that none of the files was made with.
 LOADER = RuntimeFile("ld-fil1-x86_64.so", "loader", "0" * 64, 32, None, noted=True)
 POLICY = policy_for([Runtime("other", True, "musl", Path("/nowhere"), (LOADER,))])
-SEEDS = [
-    Elf(
-        bits=bits,
-        little=little,
-        type=kind,
-        interpreter="/t/lib/ld-fil1-x86_64.so" if kind != 1 else None,
-        needed=["libc.so", "libpizlo.so"],
-        runpath="$ORIGIN:/t/lib",
-        dynsyms=[Sym("pizlonated_main"), Sym("filc_pollcheck_slow", defined=False)],
-        symbols=[
-            Sym("a.c", type=4, bind=0),
-            Sym("pizlonated_main"),
-            Sym("filc_start_program", defined=False),
-        ],
-        hash=table,
-        sections=sections,
-        notes=[("filcross", 0x46534D31, b"simulator a.c text=32 sections=1\0")],
-        comment=b"clang version 20 (Fil-C 0.686)\0",
-    ).pack()
-    for bits, little, kind, table, sections in (
-        (64, True, 3, "gnu", True),
-        (64, True, 3, "sysv", False),
-        (64, True, 1, "sysv", True),
-        (32, False, 2, "sysv", True),
-    )
-]
-HEADER = b"!<arch>\n" + b"a.o/            0           0     0     644     "
-
-
-def archive(data: bytes, claimed: int | None = None) -> bytes:
-    size = len(data) if claimed is None else claimed
-    return HEADER + f"{size:<10}".encode() + b"`\n" + data + b"\n" * (len(data) % 2)
+SEEDS = list(seeds().values())
 
 
 def judge(data: bytes) -> str | None:

@@ -1,0 +1,2 @@
+void *dlopen(const char *, int);
+void *corpus_load(const char *name) { return dlopen(name, 2); }

@@ -1,0 +1,1 @@
+const char *corpus_name(void) { return "libcorpusplugin.so"; }

@@ -1,0 +1,1 @@
+int ordinary(int x) { return x * 3; }

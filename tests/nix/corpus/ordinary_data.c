@@ -1,0 +1,1 @@
+int ordinary_table[16] = {1, 2, 3};

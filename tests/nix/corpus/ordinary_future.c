@@ -1,0 +1,2 @@
+/* What a later runtime has. */
+void filc_check_of_the_future(void) {}

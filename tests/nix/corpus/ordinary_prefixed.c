@@ -1,0 +1,1 @@
+int pizlonated_corpus_answer(void) { return 41; }

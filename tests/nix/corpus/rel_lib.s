@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        FUNCTION corpus_answer, 2
+        PRODUCER

@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        OLD_FUNCTION corpus_answer
+        OLD_PRODUCER

@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        OLD_CALLER main, puts
+        OLD_PRODUCER

@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        OLD_CALLER main, corpus_answer
+        OLD_PRODUCER

@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        CALLER  plugin_entry, 134, host_callback, 134
+        PRODUCER

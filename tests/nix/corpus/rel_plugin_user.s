@@ -1,0 +1,3 @@
+        .include "filc.inc"
+        CALLER  main, 2, corpus_other, 2
+        PRODUCER

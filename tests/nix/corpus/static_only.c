@@ -1,0 +1,2 @@
+static int quiet(int x) { return x * 7 + 1; }
+int (*const corpus_pointer)(int) = quiet;

@@ -1,0 +1,2 @@
+int corpus_middle(void);
+int main(void) { return corpus_middle() != 43; }
