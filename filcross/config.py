@@ -48,13 +48,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of a run. `None` means: not configured, let the station choose."""
+    """All settings of a run. `None` means: not configured, let the station choose.
+
+    `ports` are the tables [ports] of the files, as `tables` returns them.
+    """
 
     nixpkgs: Setting
     toolchain: Setting
     bootstrap: Setting
     store: Setting
     overlays: Setting
+    ports: tuple[tuple[str, Any], ...] = ()
 
 
 def cache_path() -> Path:
@@ -102,7 +106,7 @@ def load(flags: dict[str, str | None], *, start: Path | None = None) -> Settings
                 hint=f"choose one of: {', '.join(choices)}",
             )
         chosen[name] = setting
-    return Settings(**chosen)
+    return Settings(**chosen, ports=tuple(_in_layers("ports", layers)))
 
 
 def candidates(
@@ -166,7 +170,11 @@ def tables(name: str, *, start: Path | None = None) -> list[tuple[str, Any]]:
 
     The project's comes first; a file without that table gives nothing. Raises `UsageError` as `load` does.
     """
-    return [(origin, values[name]) for origin, values in _layers(start) if name in values]
+    return _in_layers(name, _layers(start))
+
+
+def _in_layers(name: str, layers: tuple[tuple[str, dict[str, Any]], ...]) -> list[tuple[str, Any]]:
+    return [(origin, values[name]) for origin, values in layers if name in values]
 
 
 def value_in(file: Path, name: str) -> str | None:

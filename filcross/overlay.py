@@ -1,4 +1,4 @@
-"""The overlay station: the Nix files of `overlays/` plus one generated `parameters.json`, in a folder."""
+"""The overlay station: the Nix files of `overlays/` plus generated parameters and ports, in a folder."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, process, resources
 from filcross.errors import FilcrossError, UsageError
+from filcross.ports import catalogue
 from filcross.toolchain.install import archive_file
 from filcross.toolchain.layout import refuse_for_builds
 from filcross.toolchain.releases import to_sri
@@ -25,6 +26,7 @@ from filcross.toolchain.releases import to_sri
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from filcross.ports.catalogue import Catalogue
     from filcross.toolchain.layout import Toolchain
 
 PARAMETERS = "parameters.json"
@@ -46,8 +48,8 @@ class Overlay:
     parameters: Mapping[str, Any]
 
 
-def write_overlay(toolchain: Toolchain, output: Path) -> Overlay:
-    """Write the overlay for `toolchain` to the folder `output` and return it.
+def write_overlay(toolchain: Toolchain, output: Path, ports: Catalogue | None = None) -> Overlay:
+    """Write the overlay for `toolchain` with `ports` (default: all shipped ones) to a folder and return it.
 
     The folder is wholly old or wholly new at any moment, and a second run with the same content leaves it as
     it is. A folder that is there already is replaced only if it is an overlay that filcross wrote, without
@@ -56,7 +58,10 @@ def write_overlay(toolchain: Toolchain, output: Path) -> Overlay:
     output = Path(os.path.abspath(output))  # noqa: PTH100  (a link to a folder stays a link)
     if output.is_symlink():
         output = output.resolve()
-    content = _nix_files()
+    ports = catalogue.shipped() if ports is None else ports
+    content = _nix_files() | {
+        f"ports/{name}": data for name, data in ports.files(simulated=toolchain.simulated).items()
+    }
     parameters = {
         "schema_version": SCHEMA_VERSION,
         "generator": f"{GENERATOR} {__version__}",

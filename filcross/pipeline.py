@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from filcross.elf.inspect import Report
     from filcross.nix.build import BuildResult, Watcher
     from filcross.nix.command import Nix
+    from filcross.nix.decisions import Question
     from filcross.nix.evaluate import EvaluationFailure, PackageSet
     from filcross.nix.plan import Plan
     from filcross.nixpkgs.source import Source
     from filcross.overlay import Overlay
+    from filcross.ports.catalogue import Catalogue
     from filcross.sources import SeedReport
     from filcross.toolchain.layout import Toolchain
 
@@ -72,9 +74,11 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     used, no space.
     """
     from filcross.overlay import write_overlay
+    from filcross.ports import catalogue
     from filcross.toolchain import install, nixstore
     from filcross.toolchain.selection import select
 
+    ports = catalogue.with_users(settings.ports)
     version = command.version()
     overlays = evaluate.user_overlays(settings.overlays.value)
     chosen = source.resolve(
@@ -95,7 +99,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     if nixstore.add_archive(nix, toolchain, install.nix_roots()) is not None:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
-    overlay = write_overlay(toolchain, _overlay_folder(toolchain))
+    overlay = write_overlay(toolchain, overlay_folder(toolchain, ports), ports)
     if overlays:
         tell(f"overlays after Fil-C's: {', '.join(map(str, overlays))} ({settings.overlays.origin})")
     packages = evaluate.PackageSet(tree, overlay.root, bootstrap, overlays)
@@ -129,9 +133,21 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
     return folder
 
 
-def _overlay_folder(toolchain: Toolchain) -> Path:
-    key = hashlib.sha256(str(toolchain.root).encode()).hexdigest()[:16]
+def overlay_folder(toolchain: Toolchain, ports: Catalogue) -> Path:
+    """Return the folder in the cache for the overlay of a toolchain with these ports."""
+    from filcross.ports import catalogue
+
+    facts = str(toolchain.root) + ("" if ports is catalogue.shipped() else ports.digest)
+    key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     return config.cache_dir() / config.OVERLAYS / f"{toolchain.name}-{key}"
+
+
+def question(prepared: Prepared) -> Question:
+    """Return how to ask many packages of what was prepared about themselves, without building any."""
+    from filcross.nix.decisions import Question
+
+    variables = prepared.nix.store.environment
+    return Question(prepared.tree, "filc", prepared.overlay.root, variables=variables)
 
 
 def build(
@@ -140,19 +156,22 @@ def build(
     *,
     watcher: Watcher | None = None,
     seed: Callable[[Mapping[str, str]], None] | None = None,
+    warn: Callable[[str], None] | None = None,
     keep_going: bool = True,
     allowed_languages: Sequence[str] = (),
 ) -> Built:
     """Evaluate and build `attributes` of `pkgsCross.filc`.
 
-    `seed`, if given, is called with the derivations before they are built, to bring their sources. Raises
-    `BuildFailedError` when nothing evaluates, `UsageError` for a name that the tree does not have, and
-    `LanguageError`, before anything is built, where a package would hold code of a language that cannot be
-    Fil-C and is not in `allowed_languages`.
+    `seed`, if given, is called with the derivations before they are built, to bring their sources, and `warn`
+    with what the ports of the packages have to say. Raises `BuildFailedError` when nothing evaluates,
+    `UsageError` for a name that the tree does not have, and `LanguageError`, before anything is built, where
+    a package would hold code of a language that cannot be Fil-C and is not in `allowed_languages`.
     """
     wanted = list(dict.fromkeys(attributes))
     roots = roots_of(prepared, wanted)
-    derivations, failures = evaluate.derivations(prepared.nix, prepared.packages, wanted, roots=roots)
+    derivations, failures = evaluate.derivations(
+        prepared.nix, prepared.packages, wanted, roots=roots, warn=warn
+    )
     evaluate.raise_if_all_failed(failures, len(wanted))
     if derivations:
         languages.refuse(graph.read_derivations(derivations.values()), derivations, allowed_languages)

@@ -6,9 +6,15 @@ let
   isFilC = platform: platform.isFilC or false;
   inherit (prev.stdenv) hostPlatform targetPlatform;
   arguments = { inherit parameters final prev; };
+  filcStage = import ./filc-stage.nix arguments;
 in
 if isFilC hostPlatform then
-  import ./filc-stage.nix arguments
+  filcStage
+  // import ./ports {
+    inherit final;
+    prev = prev // filcStage;
+    inherit (prev) lib;
+  }
 else if isFilC targetPlatform then
   import ./build-stage.nix arguments
 else

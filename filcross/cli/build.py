@@ -119,6 +119,7 @@ def build(
             attributes,
             watcher=watcher,
             seed=seed,
+            warn=output.warn,
             keep_going=not fail_fast,
             allowed_languages=allow_language or [],
         )

@@ -303,8 +303,8 @@ def _settings(wishes: Mapping[str, str | None], store: str | None) -> Settings:
 
     from filcross import config
 
-    chosen = {name: config.Setting(value, "the matrix") for name, value in wishes.items()}
-    return replace(config.load({"store": store}), **chosen)
+    chosen: dict[str, Any] = {name: config.Setting(value, "the matrix") for name, value in wishes.items()}
+    return replace(config.load({"store": store}), **chosen, ports=())
 
 
 def _pass_on(*, builders: str | None, store: str | None, substituters: str | None, jobs: int) -> None:

@@ -41,12 +41,15 @@ def overlay(
     del debug
     from filcross import config
     from filcross.overlay import write_overlay
+    from filcross.ports import catalogue
     from filcross.toolchain.selection import select
 
     screen = Output(as_json, verbose, quiet)
-    selection = select(config.load({"toolchain": toolchain}).toolchain, screen.say)
+    settings = config.load({"toolchain": toolchain})
+    ports = catalogue.with_users(settings.ports)
+    selection = select(settings.toolchain, screen.say)
     screen.say(f"toolchain: {selection.toolchain.label} ({selection.why})")
-    written = write_overlay(selection.toolchain, output)
+    written = write_overlay(selection.toolchain, output, ports)
     screen.result(f"overlay written to {written.root}")
     expression = f"import <patched nixpkgs> {{ overlays = [ (import {written.root}) ]; }}"
     screen.say(f"use it: nix-build -E {shlex.quote(expression)} -A pkgsCross.filc.hello")

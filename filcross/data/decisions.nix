@@ -4,7 +4,7 @@
 #
 # tree, overlay: folders. entry: the file entry.nix. names: a JSON file with a list of attribute paths.
 # platform: "filc" for the overlay's platform, else the configuration of a platform of the tree itself, without overlay.
-# only: "decisions", or "derivation" for nothing but the path of the derivation.
+# only: "decisions", "derivation" for nothing but the path of the derivation, or "port" for what its port did to it.
 {
   tree,
   overlay ? "",
@@ -73,7 +73,7 @@ let
     if !isDerivation value then
       null
     else if only == "derivation" then
-      builtins.unsafeDiscardStringContext value.drvPath
+      plainPath value
     else
       builtins.mapAttrs (_: plain) (removeAttrs (value.drvAttrs or { }) ignored)
       // {
@@ -81,13 +81,38 @@ let
         evaluates = builtins.seq value.outPath true;
       };
 
+  # What overlays/ports says of a package, and the derivation that it would be without its port.
+  port =
+    value:
+    let
+      report = value.filcrossPort or null;
+    in
+    if !isDerivation value then
+      null
+    else if report == null then
+      { derivation = plainPath value; }
+    else
+      {
+        inherit (report)
+          name
+          version
+          within
+          pinned
+          applies
+          missing
+          ;
+        derivation = plainPath value;
+        without = plainPath report.without;
+      };
+  plainPath = value: builtins.unsafeDiscardStringContext value.drvPath;
+
   print =
     name:
     builtins.trace "@B ${name}" (
       let
         result = builtins.tryEval (
           let
-            found = builtins.toJSON (decisions (attributeOf name));
+            found = builtins.toJSON ((if only == "port" then port else decisions) (attributeOf name));
           in
           builtins.seq found found
         );

@@ -11,6 +11,7 @@ from filcross.matrix import flavour as comparing
 from filcross.nix import decisions
 from filcross.nixpkgs import patch
 from filcross.nixpkgs.checkout import open_checkout
+from filcross.ports import catalogue
 from filcross.toolchain.layout import LOADERS, Toolchain
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def run(
     there = _attributes(root, instantiate)
     asked = there if everything else [name for name in names or packages() if name.split(".")[0] in there]
     for flavour in flavours:
-        written = overlay.write_overlay(_toolchain(folder, flavour), folder / f"overlay-{flavour}")
+        written = overlay.write_overlay(
+            _toolchain(folder, flavour), folder / f"overlay-{flavour}", catalogue.NONE
+        )
         reference = decisions.Question(root, comparing.REFERENCES[flavour], instantiate=instantiate)
         tell(f"{label}: evaluating {len(asked)} packages for {reference.platform}")
         try:

@@ -31,7 +31,7 @@ class Question:
 
     `platform` is `filc` (then with `overlay`) or a configuration such as `x86_64-unknown-linux-musl`. `store`
     is a folder for a store of its own, to which derivations are written; without it nothing is written
-    anywhere. `search_path` is a `NIX_PATH` for trees that need one.
+    anywhere. `search_path` is a `NIX_PATH` for trees that need one, `variables` what else Nix needs.
     """
 
     tree: Path
@@ -40,12 +40,13 @@ class Question:
     instantiate: str = "nix-instantiate"
     store: Path | None = None
     search_path: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment in which to run Nix' programs."""
         remote = {} if self.store is None else {"NIX_REMOTE": f"local?root={self.store}"}
-        return {"NIX_PATH": self.search_path, **remote}
+        return {"NIX_PATH": self.search_path, **self.variables, **remote}
 
     def arguments(self, names: Path, only: str) -> list[str]:
         """Return the command line that prints the decisions for the packages listed in `names`."""
@@ -88,7 +89,8 @@ def survey(
 ) -> dict[str, Answer]:
     """Return the answer of each of `names` (attribute paths such as `perlPackages.JSON`).
 
-    `only` is `decisions`, or `derivation` for the path of each derivation and nothing else. `on_progress`
+    `only` is `decisions`, `derivation` for the path of each derivation and nothing else, or `port` for what
+    its port did to each (`decisions` of the answers holds it: see `filcross.ports.check`). `on_progress`
     gets the number of packages answered so far, from other threads. Raises `process.ProcessFailedError` when
     a process dies before its first package, or one after the other dies of the same at each package: then it
     is the package set that does not evaluate.

@@ -17,7 +17,7 @@ from filcross.nix.events import strip_ansi
 from filcross.process import ProcessFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from filcross.nix.command import Nix
 
@@ -25,6 +25,8 @@ _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\
 _PREFIX = "pkgsCross.filc"
 _DETAIL_LINES = 12
 _TOGETHER = 4
+_PORT_SAYS = re.compile(r"^trace: warning: port of (\S+ \S+) \[([a-z]+)\]: (.*)$", re.MULTILINE)
+_OTHER_VERSION = "version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,17 @@ def check_attributes(attributes: Sequence[str]) -> None:
 
 
 def derivations(
-    nix: Nix, packages: PackageSet, attributes: Sequence[str], *, roots: Path
+    nix: Nix,
+    packages: PackageSet,
+    attributes: Sequence[str],
+    *,
+    roots: Path,
+    warn: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, str], list[EvaluationFailure]]:
     """Return the derivation of each attribute of `pkgsCross.filc`, and the failures.
 
-    `roots` is a folder for garbage-collector roots. An unknown attribute raises `UsageError` with the
-    nearest names; other failures are collected.
+    `roots` is a folder for garbage-collector roots. `warn` gets what the ports of the packages have to say.
+    An unknown attribute raises `UsageError` with the nearest names; other failures are collected.
     """
     check_attributes(attributes)
     roots.mkdir(parents=True, exist_ok=True)
@@ -105,6 +112,9 @@ def derivations(
     failures: list[EvaluationFailure] = []
     paths = [f"{_PREFIX}.{attribute}" for attribute in attributes]
     together = nix.instantiate(entry_file(), paths, arguments=packages.arguments(), roots=roots / "drv")
+    if warn is not None:
+        for warning in port_warnings(together.stderr):
+            warn(warning)
     lines = together.stdout.split("\n")[:-1]
     if together.exit_code == 0 and len(lines) == len(attributes):
         for attribute, line in zip(attributes, lines, strict=True):
@@ -152,6 +162,19 @@ def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict
             position = nix.evaluate_json(entry_file(), wanted, arguments=packages.arguments())
             found[attribute] = str(position).removeprefix(f"{packages.tree}/")
     return found
+
+
+def port_warnings(text: str) -> list[str]:
+    """Return what ports say in Nix' messages (overlays/ports/apply.nix), each once, for people.
+
+    Ports whose patches are for other versions only are gathered in one sentence.
+    """
+    said = list(dict.fromkeys(match.groups() for match in _PORT_SAYS.finditer(strip_ansi(text))))
+    warnings = [f"port of {subject}: {words}" for subject, kind, words in said if kind != _OTHER_VERSION]
+    others = [f"{subject} ({words})" for subject, kind, words in said if kind == _OTHER_VERSION]
+    if others:
+        warnings.append(f"known patches for Fil-C are for other versions: {'; '.join(others)}")
+    return warnings
 
 
 def _derivation(line: str) -> str:

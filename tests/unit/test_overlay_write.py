@@ -40,7 +40,9 @@ def test_the_folder_holds_every_nix_file_and_the_parameters(toolchain: Toolchain
     shipped = tree(resources.overlays_dir())
     found = tree(written.root)
     parameters = json.loads(found.pop("parameters.json"))
+    ports = json.loads(found.pop("ports/ports.json"))
     assert found == shipped
+    assert {"zlib", "openssl"} <= {port["name"] for port in ports}
     assert {"default.nix", "overlay.nix", "host/default.nix", "toolchain/relocate.sh"} <= set(found)
     assert parameters == dict(written.parameters)
     assert parameters["toolchain"] == {
