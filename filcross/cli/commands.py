@@ -17,6 +17,7 @@ MODULES = {
     "export-patches": "export_patches",
     "overlay": "overlay",
     "plan": "plan",
+    "ports": "ports",
     "build": "build",
     "seed-sources": "seed_sources",
     "verify": "verify",

@@ -24,6 +24,7 @@ COMMANDS = [
     "matrix",
     "overlay",
     "patch-nixpkgs",
+    "ports",
     "seed-sources",
     "toolchain",
     "verify",
@@ -47,7 +48,7 @@ def test_the_readme_and_the_help_have_the_same_exit_codes(repo_root: Path) -> No
 def test_every_command_has_help_with_examples(command: str) -> None:
     done = run(command, "--help", COLUMNS="200")
     assert done.returncode == 0
-    subcommands = command in ("toolchain", "matrix")
+    subcommands = command in ("toolchain", "matrix", "ports")
     assert subcommands or "Examples:" in done.stdout
     assert subcommands or "--json" in done.stdout
 
