@@ -76,6 +76,12 @@ def data_home() -> Path:
     return Path(platformdirs.user_data_dir("filcross", appauthor=False))
 
 
+def libcxx_dir() -> Path:
+    """Return the folder of the C++ libraries for the simulator (FILCROSS_LIBCXX names another one)."""
+    named = os.environ.get("FILCROSS_LIBCXX")
+    return Path(named).absolute() if named else data_home() / "libcxx-v1"
+
+
 def state_dir() -> Path:
     """Return the folder for logs and history."""
     return Path(platformdirs.user_state_dir("filcross", appauthor=False))

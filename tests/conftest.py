@@ -24,6 +24,7 @@ settings.register_profile(
 settings.load_profile("filcross")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LIBCXX = os.environ.get("FILCROSS_LIBCXX")
 
 
 @pytest.fixture(scope="session")
@@ -77,4 +78,29 @@ def simulator(shared_folder: Path) -> Toolchain:
     with locked(shared_folder / "simulator.lock"):
         if not folder.exists():
             station.build(folder)
+    return recognise(folder)
+
+
+@pytest.fixture(scope="session")
+def libcxx_folder() -> Path:
+    """Return the folder that `filcross toolchain libcxx` filled (skips where FILCROSS_LIBCXX names none)."""
+    from filcross.toolchain.simulator import libcxx
+
+    folder = None if LIBCXX is None else Path(LIBCXX).absolute()
+    if folder is None or not (folder / libcxx.place().name).is_dir():
+        pytest.skip("no C++: FILCROSS_LIBCXX names no folder that `filcross toolchain libcxx` filled")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cxx_simulator(shared_folder: Path, libcxx_folder: Path) -> Toolchain:
+    """Return a simulator that has C++, built once a run."""
+    from filcross.toolchain import simulator as station
+    from filcross.toolchain.layout import recognise
+    from filcross.toolchain.simulator import libcxx
+
+    folder = shared_folder / "cxx-simulator"
+    with locked(shared_folder / "cxx-simulator.lock"):
+        if not folder.exists():
+            station.build(folder, cxx=libcxx_folder / libcxx.place().name)
     return recognise(folder)

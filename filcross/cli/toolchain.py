@@ -192,6 +192,38 @@ def install(
     _show_installed(output, done)
 
 
+@_app.command(
+    epilog="""\b
+Examples:
+  filcross toolchain libcxx                     once, before the first C++ package
+  filcross toolchain libcxx --from ziglang.whl  without a network"""
+)
+def libcxx(
+    wheel: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="The Python package, if it is on this machine already."),
+    ] = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Bring the sources of the C++ library, and compile them: simulators made afterwards have C++."""
+    del debug
+    from filcross.toolchain.simulator import libcxx as station
+    from filcross.toolchain.simulator.host import find_host_tools
+
+    output = Output(as_json, verbose, quiet)
+    host = find_host_tools()
+    station.check(host)
+    sources = station.bring(output.say, wheel=wheel)
+    libraries = station.libraries(sources, host, output.say)
+    output.result(f"C++ for the simulator: LLVM {station.pin().llvm}'s libc++, {sources}")
+    output.document(
+        "libcxx", {"sources": str(sources), "libraries": str(libraries), "llvm": station.pin().llvm}
+    )
+
+
 @_app.command(epilog="Example: filcross toolchain link mine ~/fil-c")
 def link(
     name: NameArgument,

@@ -111,8 +111,9 @@ class NotePlace(NamedTuple):
 class SimulatorNote:
     """What the notes of the simulator in one file say.
 
-    `origins` counts the notes by what each object was made from (there is one note for each object linked
-    in), `raw` names those that the assembler made past the driver. `places` say where the objects' code is.
+    `origins` counts the notes by what each object was made from (there is one for each object linked in; more
+    notes, which name no origin, belong to its COMDAT groups), `raw` names those that the assembler made past
+    the driver. `places` say where the objects' code is.
     """
 
     origins: Counter[str]
@@ -121,7 +122,7 @@ class SimulatorNote:
 
     @property
     def objects(self) -> int:
-        """Return the number of notes."""
+        """Return the number of objects."""
         return self.origins.total()
 
 
@@ -140,6 +141,7 @@ def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
     origins: Counter[str] = Counter()
     raw: list[str] = []
     places: list[NotePlace] = []
+    seen = False
     for note in notes:
         if note.owner != SIMULATOR_OWNER or note.type != SIMULATOR_TYPE:
             continue
@@ -147,8 +149,10 @@ def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
         match = _NOTE_TEXT.match(text.decode("utf-8", "replace"))
         if match is None:
             continue
+        seen = True
         origin = match["origin"] or ""
-        origins[origin.removesuffix(_RAW)] += 1
+        if origin:
+            origins[origin.removesuffix(_RAW)] += 1
         if origin.endswith(_RAW):
             raw.append(origin)
         start = len(text) + 1 + -(len(text) + 1) % 4
@@ -163,4 +167,4 @@ def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
                 inside = _IMAGE.size + number * _PAIR.size
                 place = NotePlace(note.section, note.place + start + inside, distance + inside - image, size)
                 places.append(place)
-    return SimulatorNote(origins, tuple(raw), tuple(places)) if origins else None
+    return SimulatorNote(origins, tuple(raw), tuple(places)) if seen else None

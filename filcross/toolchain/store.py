@@ -270,21 +270,29 @@ def _ensure_simulator(style: str) -> Toolchain:
     if quick is not None:
         return quick
     from filcross.toolchain import simulator
+    from filcross.toolchain.simulator import libcxx
     from filcross.toolchain.simulator.host import find_host_tools
 
     host = find_host_tools()
-    content = f"{style}\n{simulator.sources_fingerprint()}\n{host.fingerprint()}"
+    cxx = libcxx.find(host)
+    content = f"{style}\n{simulator.sources_fingerprint()}\n{host.fingerprint()}\n{cxx and cxx.name}"
     fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = store_dir() / _SIMULATORS / fingerprint
     link = store_dir() / SIMULATOR
     with _locked():
         exists = folder.is_dir()
-        toolchain = remembered(folder) if exists else simulator.build(folder, style=style, host=host)
+        toolchain = remembered(folder) if exists else simulator.build(folder, style=style, host=host, cxx=cxx)
         if not link.is_symlink() or link.resolve() != folder.resolve():
             _forget_others(keep={folder.resolve(), link.resolve()})
             _point(link, Path(_SIMULATORS) / fingerprint)
     watched = [str(path) for path in (*host.files(), *_simulator_sources())]
-    note = {"style": style, "fingerprint": fingerprint, "watched": watched, "facts": _host_facts(watched)}
+    note = {
+        "style": style,
+        "fingerprint": fingerprint,
+        "watched": watched,
+        "facts": _host_facts(watched),
+        "libcxx": _cxx_sources(),
+    }
     _remember(store_dir() / _SIMULATORS / _HOST, note)
     return toolchain
 
@@ -296,7 +304,9 @@ def _quick_simulator(style: str) -> Toolchain | None:
         folder = store_dir() / _SIMULATORS / note["fingerprint"]
         if (store_dir() / SIMULATOR).resolve() != folder.resolve() or not folder.is_dir():
             return None
-        if note["style"] != style or note["facts"] != _host_facts(note["watched"]):
+        if note["style"] != style or note["libcxx"] != _cxx_sources():
+            return None
+        if note["facts"] != _host_facts(note["watched"]):
             return None
         return remembered(folder)
     except (OSError, ValueError, KeyError, TypeError, FilcrossError):
@@ -310,6 +320,13 @@ def _host_facts(watched: Iterable[str]) -> list[Any]:
     """
     folders = [Path(folder) for folder in os.get_exec_path()]
     return [os.environ.get("PATH", ""), _facts(folders), _facts(Path(path) for path in watched)]
+
+
+def _cxx_sources() -> str | None:
+    """Return the folder of the sources that give a simulator C++, if it is there."""
+    from filcross.toolchain.simulator import libcxx
+
+    return str(libcxx.place()) if libcxx.place().is_dir() else None
 
 
 def _simulator_sources() -> list[Path]:

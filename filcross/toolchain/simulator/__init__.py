@@ -18,7 +18,7 @@ from filcross.errors import MissingRequirementError, UsageError
 from filcross.process import run
 from filcross.resources import simulator_dir
 from filcross.toolchain.layout import Toolchain, recognise
-from filcross.toolchain.simulator import loader
+from filcross.toolchain.simulator import libcxx, loader
 from filcross.toolchain.simulator.host import HostTools, find_host_tools
 
 SIMULATED_VERSION = "0.686"
@@ -39,11 +39,14 @@ _EMPTY_ARCHIVES = ("m", "pthread", "dl", "rt", "util", "resolv", "xnet", "crypt"
 _WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 
 
-def build(output: Path, *, style: str = "fil1", host: HostTools | None = None) -> Toolchain:
+def build(
+    output: Path, *, style: str = "fil1", host: HostTools | None = None, cxx: Path | None = None
+) -> Toolchain:
     """Make a simulator in the new folder `output` and return it.
 
     `style` chooses the loader's name (a key of `STYLES`; both files exist in either). `host` is what it is
-    made from (default: `find_host_tools()`). The folder appears complete or not at all. Raises `UsageError`
+    made from (default: `find_host_tools()`), `cxx` the folder of libc++'s sources (see `libcxx.find`; without
+    them it refuses C++). The folder appears complete or not at all. Raises `UsageError`
     for an existing `output` or unknown style, `MissingRequirementError` when the host lacks something, and
     `ProcessFailedError` when a step fails.
     """
@@ -57,7 +60,7 @@ def build(output: Path, *, style: str = "fil1", host: HostTools | None = None) -
         made = Path(folder) / "toolchain"
         work = Path(folder) / "work"
         work.mkdir()
-        _Maker(made, work, host, STYLES[style]).make()
+        _Maker(made, work, host, STYLES[style], cxx, libcxx.libraries(cxx, host) if cxx else None).make()
         toolchain = recognise(made)
         made.rename(output)
     return Toolchain(
@@ -76,7 +79,7 @@ def sources_fingerprint() -> str:
     digest = hashlib.sha256(SIMULATED_VERSION.encode())
     base = simulator_dir()
     for file in sorted(base.rglob("*")):
-        if file.suffix in {".c", ".h", ".py"}:
+        if file.suffix in {".c", ".cpp", ".h", ".map", ".mk", ".py"}:
             digest.update(f"{file.relative_to(base)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -89,14 +92,20 @@ class _Maker:
     work: Path
     host: HostTools
     loader: str
+    cxx: Path | None
+    compiled: Path | None
+    """The sources of libc++, and the folder of the libraries made of them; or neither."""
 
     def make(self) -> None:
         self._headers()
         self._driver()
         self._yolo()
+        self._start_files()
         self._pizlo()
         self._user_libc()
         self._small_files()
+        if self.compiled:
+            self._cxx_libraries(self.compiled)
         self._try_it()
 
     @property
@@ -124,6 +133,8 @@ class _Maker:
         for name, place in self.host.kernel_headers:
             shutil.copytree(place, pizfix / "os-include" / name)
         shutil.copytree(self.host.compiler_headers, self.root / "build" / "lib" / "clang" / "20" / "include")
+        if self.cxx:
+            libcxx.copy_headers(self.cxx, self.root / "build" / "include")
 
     def _native(self, output: Path, sources: tuple[str, ...], *defines: str) -> None:
         """Compile and link an ordinary program of the host (note included by the driver's objects)."""
@@ -166,7 +177,10 @@ class _Maker:
     def _reshape(
         self, source: Path, target: Path, *, origin: str, prefix: bool = False, replaced: Path | None = None
     ) -> Path:
-        """Add the note to an object or to every object of an archive, and the prefix if asked for."""
+        """Add the note to an object or to every object of an archive, and the prefix if asked for.
+
+        Without an `origin` the members of an archive name themselves, as the linker does in programs.
+        """
         options: list[str | Path] = ["--prefix", "--imports"] if prefix else []
         if replaced:
             options += ["--replaced", replaced]
@@ -192,6 +206,12 @@ class _Maker:
         archive = self.lib / name
         run([self.host.archiver, "rcsD", archive, *objects])
         return archive
+
+    def _add_members(self, archive: Path, other: Path) -> None:
+        """Add the objects of another archive to one."""
+        with tempfile.TemporaryDirectory(dir=self.work) as folder:
+            run([self.host.archiver, "x", other], cwd=Path(folder))
+            run([self.host.archiver, "rcsD", archive, *sorted(Path(folder).iterdir())])
 
     def _link(self, output: Path, *arguments: str | Path) -> None:
         run(
@@ -228,10 +248,26 @@ class _Maker:
     def _pizlo(self) -> None:
         """Make the runtime between the two libcs."""
         pizlo = self._compile("runtime/pizlo.c", "pizlo.o")
-        self._archive("libpizlo.a", pizlo)
-        self._link(
-            self.lib / "libpizlo.so", "-soname", "libpizlo.so", pizlo, "-L", self.lib, "-l:libyoloc.so"
-        )
+        static = self._archive("libpizlo.a", pizlo)
+        content: list[str | Path] = [pizlo]
+        if self.compiled:
+            unwinder = self._unwinder(self.compiled)
+            content += ["--whole-archive", unwinder, "--no-whole-archive"]
+            self._add_members(static, unwinder)
+        naming = ["-soname", "libpizlo.so", f"--version-script={simulator_dir() / 'runtime' / 'pizlo.map'}"]
+        content += ["-L", self.lib, "-l:libyoloc.so", self.lib / "crtend.o"]
+        self._link(self.lib / "libpizlo.so", *naming, *content)
+
+    def _unwinder(self, compiled: Path) -> Path:
+        """Return libunwind as libpizlo has it: ordinary code, which Fil-C code calls by prefixed names."""
+        archive = compiled / "libunwind.a"
+        listing = run([self.host.nm, "-g", "--defined-only", "--format=posix", archive]).stdout
+        names = {line.split()[0] for line in listing.splitlines() if line.startswith("_Unwind_")}
+        renamed = self.work / "unwinder.txt"
+        renamed.write_text("".join(f"{name} pizlonated_{name}\n" for name in sorted(names)))
+        plain = self.work / "plain-unwind.a"
+        run([self.host.objcopy, f"--redefine-syms={renamed}", archive, plain])
+        return self._reshape(plain, self.work / "unwind.a", origin="libunwind")
 
     def _user_libc(self) -> None:
         """Musl's archive with every symbol prefixed, and our parts where it must share the process."""
@@ -261,11 +297,12 @@ class _Maker:
             self.lib / "libyolort.a",
         ]
         below: list[str | Path] = ["-L", self.lib, "-lpizlo", "-l:libyoloc.so"]
-        self._link(self.lib / "libc.so", *naming, self.lib / "crti.o", *content, *below, self.lib / "crtn.o")
+        last = [self.lib / "crtend.o", self.lib / "crtn.o"]
+        self._link(self.lib / "libc.so", *naming, self.lib / "crti.o", *content, *below, *last)
         # For static programs: the same in one archive.
         run([self.host.archiver, "rcsD", shutil.copy(libc, self.lib / "libc.a"), *parts])
 
-    def _small_files(self) -> None:
+    def _start_files(self) -> None:
         for source, name, *defines in (
             ("runtime/filc_crt.c", "filc_crt.o"),
             ("runtime/filc_crt.c", "filc_mincrt.o", "-DMINIMAL"),
@@ -273,13 +310,41 @@ class _Maker:
             ("runtime/crtend.c", "crtend.o"),
         ):
             shutil.copy(self._compile(source, name, *defines), self.lib / name)
-        self._archive("libyolounwind.a", self._compile("runtime/unwind.c", "unwind.o", prefix=True))
+
+    def _small_files(self) -> None:
+        unwind = self._compile("runtime/unwind.c", "unwind.o", *(["-DCXX"] if self.cxx else []), prefix=True)
+        self._archive("libyolounwind.a", unwind)
         empty = self._compile("runtime/empty.c", "empty.o")
         for name in _EMPTY_ARCHIVES:
             self._archive(f"lib{name}.a", empty)
 
+    def _cxx_libraries(self, compiled: Path) -> None:
+        """Make libc++ and libc++abi, and what C needs so that exceptions pass through it."""
+        driver = self.root / "build" / "bin" / "filcc"
+        below: list[str] = []
+        for name in ("libc++abi", "libc++"):
+            slim = self.work / f"slim-{name}.a"
+            run([self.host.objcopy, "--strip-debug", compiled / f"{name}.a", slim])
+            archive = self._reshape(slim, self.lib / f"{name}.a", origin="", prefix=True)
+            whole: list[str | Path] = ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
+            options = ["-shared", f"--filc-crt-path={self.lib}", f"-Wl,-soname,{name}.so.1", "-Wl,-z,defs"]
+            run([driver, *options, "-o", self.lib / f"{name}.so.1.0", *whole, *below])
+            (self.lib / f"{name}.so.1").symlink_to(f"{name}.so.1.0")
+            (self.lib / f"{name}.so").symlink_to(f"{name}.so.1")
+            below = ["-lc++abi"]
+        personality = self._reshape(
+            compiled / "libpersonality.a", self.work / "personality.a", origin="", prefix=True
+        )
+        self._add_members(self.lib / "libyolounwind.a", personality)
+
     def _try_it(self) -> None:
         """Compile and run a program: a simulator that does not work is not handed out."""
-        driver, program = self.root / "build" / "bin" / "filcc", self.work / "selftest"
-        run([driver, "-O1", simulator_dir() / "runtime" / "selftest.c", "-o", program])
-        run([program], timeout=20, hint="report the musl version of this machine: its loader cannot be used")
+        for driver, source in (("filcc", "selftest.c"), *([("fil++", "selftest.cpp")] if self.cxx else [])):
+            program = self.work / "selftest"
+            compiler = self.root / "build" / "bin" / driver
+            run([compiler, "-O1", simulator_dir() / "runtime" / source, "-o", program])
+            run(
+                [program],
+                timeout=20,
+                hint="report the musl version of this machine: its loader cannot be used",
+            )

@@ -282,7 +282,7 @@ static int run(const struct list *command, bool show)
 /* ---- the command line ------------------------------------------------------------------------------------------- */
 
 enum stage { LINK, COMPILE, PASS };
-enum language { BY_NAME, C, ASSEMBLER, OTHER_SOURCE };
+enum language { BY_NAME, C, CXX, ASSEMBLER, OTHER_SOURCE };
 
 struct input {
     const char *path;           /* or NULL for an argument to the linker */
@@ -301,7 +301,9 @@ static struct {
     struct list prefixes;       /* -B */
     struct list dubious;        /* options that only the compiler can judge */
     bool shared, is_static, relocatable, no_pie, no_start_files, no_default_libs, normal_crt, raw_assembler;
-    bool no_std_includes, export_dynamic, strip, openmp;
+    bool no_std_includes, no_cxx_includes, no_builtin_includes, export_dynamic, strip, openmp;
+    bool no_cxx_library, static_cxx_library;
+    const char *cxx_library;    /* -stdlib= */
     bool verbose, dry_run, cplusplus, preprocess_driver;
     bool depends, depends_file, depends_target; /* -MD or -MMD; -MF; -MT or -MQ */
     bool side_outputs;          /* files beside the output take their names from it */
@@ -385,14 +387,14 @@ static const char *joined_or_next(const struct list *words, size_t *at, const ch
 
 static const char *const compile_with_value[] = {
     "-D", "-U", "-I", "-isystem", "-idirafter", "-iquote", "-include", "-imacros", "-include-pch", "-iprefix",
-    "-iwithprefix", "-iwithprefixbefore", "-isysroot", "-imultilib", "-cxx-isystem", "-Xclang", "-Xpreprocessor",
+    "-iwithprefix", "-iwithprefixbefore", "-isysroot", "-imultilib", "-cxx-isystem", "-stdlib++-isystem", "-Xclang", "-Xpreprocessor",
     "-Xassembler", "-Xanalyzer", "-mllvm", "-aux-info", "--param", "-dumpbase", "-dumpdir", "-working-directory",
     "-MJ", "-Xopenmp-target", "--serialize-diagnostics", NULL,
 };
 
 static const char *const ignored[] = {
-    "-pipe", "-static-libgcc", "-shared-libgcc", "-static-libstdc++", "-fno-lto", "-no-canonical-prefixes",
-    "-canonical-prefixes", "-Qunused-arguments", "-nostdlib++", "-nostdinc++", "-pie", "-no-integrated-cpp",
+    "-pipe", "-static-libgcc", "-shared-libgcc", "-fno-lto", "-no-canonical-prefixes", "-canonical-prefixes",
+    "-Qunused-arguments", "-pie", "-no-integrated-cpp",
     "-fno-profile-arcs", "-fno-profile-instr-generate", "-fno-profile-generate", "-fno-profile-use",
     "-fno-coverage-mapping", "-fno-test-coverage", NULL,
 };
@@ -498,6 +500,12 @@ static bool take_link_option(const struct list *words, size_t *at)
         line.no_start_files = true;
     else if (!strcmp(word, "-nodefaultlibs") || !strcmp(word, "-nolibc"))
         line.no_default_libs = true;
+    else if (!strcmp(word, "-nostdlib++"))
+        line.no_cxx_library = true;
+    else if (!strcmp(word, "-static-libstdc++"))
+        line.static_cxx_library = true;
+    else if (starts(word, "-stdlib=") || starts(word, "--stdlib="))
+        line.cxx_library = strchr(word, '=') + 1;
     else if (!strcmp(word, "-rdynamic"))
         line.export_dynamic = true;
     else if (!strcmp(word, "-s"))
@@ -523,7 +531,7 @@ static bool take_link_option(const struct list *words, size_t *at)
         add_linker(must(strdup(option)));
         add_linker(value);
     } else if (starts(word, "-rtlib=") || starts(word, "--rtlib=") || starts(word, "-unwindlib=")
-               || starts(word, "--unwindlib=") || starts(word, "-stdlib=")) {
+               || starts(word, "--unwindlib=")) {
         /* there is one of each */
     } else {
         return false;
@@ -564,8 +572,14 @@ static void take_compile_option(const struct list *words, size_t *at)
         add(&line.compile, word);
         add(&line.compile, joined_or_next(words, at, word));
     } else {
+        if (!strcmp(word, "-nostdinc++")) {
+            line.no_cxx_includes = true;
+            return;
+        }
         if (!strcmp(word, "-nostdinc") || !strcmp(word, "-nostdlibinc"))
             line.no_std_includes = true;
+        if (!strcmp(word, "-nostdinc") || !strcmp(word, "-nobuiltininc"))
+            line.no_builtin_includes = true;
         line.openmp |= starts(word, "-fopenmp");
         line.side_outputs |= starts(word, "-save-temps") || starts(word, "--save-temps") || starts(word, "-gsplit-dwarf")
             || !strcmp(word, "-fstack-usage") || starts(word, "-ftime-trace") || starts(word, "-fsave-optimization-record");
@@ -780,26 +794,38 @@ static bool answer(const struct list *words)
 
 /* ---- compiling -------------------------------------------------------------------------------------------------- */
 
+#define NO_CXX \
+    "this simulator was made without the C++ library; after `filcross toolchain libcxx` the next one has it"
+
 static enum language language_of(const struct input *input)
 {
     static const char *const c_names[] = {"c", "c-header", "cpp-output", NULL};
+    static const char *const cxx_names[] = {"c++", "c++-header", "c++-cpp-output", "c++-module", NULL};
     static const char *const assembler_names[] = {"assembler", "assembler-with-cpp", NULL};
-    static const char *const c_ends[] = {".c", ".i", ".h", ".ll", ".bc", NULL};
+    static const char *const c_ends[] = {".c", ".i", ".h", NULL};
+    static const char *const plain_ends[] = {".ll", ".bc", NULL};
+    static const char *const cxx_ends[] = {".cc", ".cp", ".cpp", ".cxx", ".c++", ".C", ".CPP", ".CXX", ".ii", ".hh",
+                                           ".hpp", ".hxx", ".H", ".cppm", ".ccm", ".cxxm", ".c++m", NULL};
     static const char *const assembler_ends[] = {".s", ".S", ".sx", NULL};
     static const char *const other_ends[] = {
-        ".cc", ".cp", ".cpp", ".cxx", ".c++", ".C", ".CPP", ".ii", ".hh", ".hpp", ".hxx", ".H", ".cppm", ".m", ".mm", ".M",
-        ".f", ".F", ".f90", ".F90", ".cu", ".cl", ".go", ".d", NULL,
+        ".m", ".mm", ".M", ".f", ".F", ".f90", ".F90", ".cu", ".cl", ".go", ".d", NULL,
     };
     if (input->language) {
         if (one_of(input->language, c_names))
             return C;
+        if (one_of(input->language, cxx_names))
+            return CXX;
         return one_of(input->language, assembler_names) ? ASSEMBLER : OTHER_SOURCE;
     }
     const char *end = strrchr(base_name(input->path), '.');
     if (!end)
         return BY_NAME;
-    if (one_of(end, c_ends))
+    if (one_of(end, c_ends)) /* as clang++ does, with a warning */
+        return line.cplusplus ? CXX : C;
+    if (one_of(end, plain_ends))
         return C;
+    if (one_of(end, cxx_ends))
+        return CXX;
     if (one_of(end, assembler_ends))
         return ASSEMBLER;
     return one_of(end, other_ends) ? OTHER_SOURCE : BY_NAME;
@@ -807,38 +833,52 @@ static enum language language_of(const struct input *input)
 
 static bool is_header(const struct input *input)
 {
+    static const char *const ends[] = {".h", ".hh", ".hpp", ".hxx", ".H", NULL};
     if (input->language)
-        return !strcmp(input->language, "c-header");
+        return !strcmp(input->language, "c-header") || !strcmp(input->language, "c++-header");
     const char *end = strrchr(base_name(input->path), '.');
-    return end && !strcmp(end, ".h");
+    return end && one_of(end, ends);
+}
+
+static const char *cxx_headers(void)
+{
+    return text("%s/include/c++/v1", build_folder);
 }
 
 static void refuse_other_languages(void)
 {
-    static const char sentence[] = "the Fil-C simulator compiles C and assembler only; C++ needs a real Fil-C release";
+    bool cxx_is_there = is_folder(cxx_headers());
     for (size_t i = 0; i < line.input_count; i++) {
         struct input *input = &line.inputs[i];
         if (!input->path)
             continue;
         enum language language = language_of(input);
         if (language == OTHER_SOURCE)
-            die("%s: %s", input->path, sentence);
-        if (line.cplusplus && (language == C || (language == BY_NAME && (line.stage == LINK || !strcmp(input->path, "-")))))
-            die("%s: %s", input->path, sentence);
+            die("%s: the Fil-C simulator compiles C, C++ and assembler only", input->path);
+        bool links = language == BY_NAME && line.stage == LINK && !line.no_cxx_library && !line.no_default_libs;
+        if (!cxx_is_there && (language == CXX || (line.cplusplus && (links || !strcmp(input->path, "-")))))
+            die("%s: " NO_CXX, input->path);
+        if ((language == CXX || line.cplusplus) && line.cxx_library && strcmp(line.cxx_library, "libc++")
+            && strcmp(line.cxx_library, "platform"))
+            die("invalid library name in argument '-stdlib=%s': Fil-C has libc++ only", line.cxx_library);
     }
 }
 
-static struct list compiler_command(void)
+/* The command up to the sources. C++ is compiled with its library's headers before all others. */
+static struct list compiler_command(bool cxx)
 {
     struct list command = {0};
     add(&command, HOST_COMPILER);
     bool clang = !strcmp(HOST_KIND, "clang");
     if (clang) {
+        if (line.cplusplus)
+            add(&command, "--driver-mode=g++");
         add(&command, "--no-default-config");
         add(&command, "--target=" TRIPLE);
         add(&command, "-resource-dir");
         add(&command, compiler_headers());
         add(&command, "-nostdlibinc");
+        add(&command, "-nobuiltininc"); /* it comes behind the C++ library's, see below */
         add(&command, "-fno-direct-access-external-data"); /* the user libc binds its own data to itself */
     } else {
         add(&command, "-nostdinc");
@@ -848,25 +888,26 @@ static struct list compiler_command(void)
     add(&command, "-D__FILC__=1");
     add(&command, "-D__PIZLONATOR_WAS_HERE__=1");
     add_all(&command, &line.compile);
-    if (!line.no_std_includes) {
-        const char *const folders[] = {
-            clang ? NULL : text("%s/include", compiler_headers()),
-            place(line.stdfil_include, "stdfil-include"),
-            place(line.include, "include"),
-            place(line.os_include, "os-include"),
-        };
-        for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-            if (!folders[i])
-                continue;
-            if (clang) {
-                add(&command, "-Xclang");
-                add(&command, "-internal-isystem");
-                add(&command, "-Xclang");
-            } else {
-                add(&command, "-isystem");
-            }
-            add(&command, folders[i]);
+    bool library = cxx && !line.no_std_includes && !line.no_cxx_includes;
+    const char *const folders[] = {
+        library ? text("%s/include/" TRIPLE "/c++/v1", build_folder) : NULL,
+        library ? cxx_headers() : NULL,
+        line.no_builtin_includes ? NULL : text("%s/include", compiler_headers()),
+        line.no_std_includes ? NULL : place(line.stdfil_include, "stdfil-include"),
+        line.no_std_includes ? NULL : place(line.include, "include"),
+        line.no_std_includes ? NULL : place(line.os_include, "os-include"),
+    };
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (!folders[i])
+            continue;
+        if (clang) {
+            add(&command, "-Xclang");
+            add(&command, "-internal-isystem");
+            add(&command, "-Xclang");
+        } else {
+            add(&command, "-isystem");
         }
+        add(&command, folders[i]);
     }
     return command;
 }
@@ -909,7 +950,7 @@ static int compile_one(const struct input *input, const char *output, const char
     const char *made = beside ? text("%s.filcc-%ld", output, (long)getpid()) : output;
     if (!regular || !strcmp(output, "-"))
         made = scratch_file(base_name(input->path), ".o");
-    struct list command = compiler_command();
+    struct list command = compiler_command(language_of(input) == CXX);
     add(&command, "-c");
     if (line.depends && !line.depends_file) {
         add(&command, "-MF");
@@ -978,7 +1019,10 @@ static int compile_all(void)
 /* -E, -S, -M, -fsyntax-only and the like: nothing is an object, the compiler does it all. */
 static int pass_on(void)
 {
-    struct list command = compiler_command();
+    bool cxx = false;
+    for (size_t i = 0; i < line.input_count; i++)
+        cxx |= line.inputs[i].path && (language_of(&line.inputs[i]) == CXX || (line.cplusplus && !line.inputs[i].language));
+    struct list command = compiler_command(cxx);
     if (line.dry_run)
         add(&command, "-###");
     if (line.output) {
@@ -1061,12 +1105,15 @@ static void judge_dubious(void)
     if (!line.dubious.count)
         return;
     struct list command = {0};
+    bool cxx = line.cplusplus;
+    for (size_t i = 0; i < line.compile.count; i++)
+        cxx |= starts(line.compile.items[i], "-std=") && strstr(line.compile.items[i], "++");
     add(&command, HOST_COMPILER);
     add_all(&command, &line.compile);
     add(&command, "-fsyntax-only");
     add(&command, "-w");
     add(&command, "-x");
-    add(&command, "c");
+    add(&command, cxx ? "c++" : "c");
     add(&command, "/dev/null");
     int failed = run(&command, false);
     if (failed)
@@ -1171,6 +1218,16 @@ static int link_all(void)
             add(&command, "-lomp");
         if (line.is_static && !line.shared)
             add(&command, "--start-group");
+        if (line.cplusplus && !line.no_default_libs && !line.no_cxx_library) {
+            bool alone = line.static_cxx_library && !line.is_static;
+            if (alone)
+                add(&command, "-Bstatic");
+            add(&command, "-lc++");
+            add(&command, "-lc++abi");
+            if (alone)
+                add(&command, "-Bdynamic");
+            add(&command, "-lm");
+        }
         if (!line.no_default_libs)
             add(&command, "-lc");
         add(&command, "-lpizlo");

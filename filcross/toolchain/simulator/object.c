@@ -101,16 +101,26 @@ struct note {
     size_t places; /* offset in the section of what follows the text */
 };
 
+/* Sections with code that share a fate: those of one COMDAT group, which the linker keeps or drops as a whole, or
+   (group 0) those of no group. */
+struct part {
+    size_t group;  /* the SHT_GROUP section, or 0 */
+    uint64_t text; /* bytes of code */
+    size_t sections;
+    size_t first, count; /* those in `code` that a note can point to */
+};
+
 /* The text is followed by the distance from there to the image's first byte, and a pair for each of `code`: the
    distance from the pair to the code's first byte and the code's size. The linker fills the distances in; since there is
-   one to the image, a tool may move the note in the linked file. */
-static struct note add_note(struct buffer *output, const char *origin, uint64_t text, size_t parts, size_t symbols,
-                            const Elf64_Shdr *sections, const size_t *code, size_t codes)
+   one to the image, a tool may move the note in the linked file. A group's note has no origin, which the object's own
+   note says. */
+static struct note add_note(struct buffer *output, const char *origin, const struct part *part, size_t symbols,
+                            const Elf64_Shdr *sections, const size_t *code)
 {
     char description[512];
-    int length = snprintf(description, sizeof description, "simulator %.400s text=%llu sections=%zu symbols=%zu",
-                          origin, (unsigned long long)text, parts, symbols);
-    size_t padded = ((size_t)length + 1 + 3) / 4 * 4;
+    int length = snprintf(description, sizeof description, "simulator%s%.400s text=%llu sections=%zu symbols=%zu",
+                          *origin ? " " : "", origin, (unsigned long long)part->text, part->sections, symbols);
+    size_t padded = ((size_t)length + 1 + 3) / 4 * 4, codes = part->count;
     Elf64_Nhdr header = {sizeof NOTE_NAME, (Elf64_Word)(codes ? padded + 8 + codes * 16 : (size_t)length + 1), NOTE_TYPE};
     struct note note = {0};
     align(output, 4);
@@ -124,15 +134,106 @@ static struct note add_note(struct buffer *output, const char *origin, uint64_t 
     if (codes)
         append(output, &image, sizeof image);
     for (size_t i = 0; i < codes; i++) {
-        uint64_t pair[2] = {0, sections[code[i]].sh_size};
+        uint64_t pair[2] = {0, sections[code[part->first + i]].sh_size};
         append(output, pair, sizeof pair);
     }
     note.section.sh_offset = start;
     note.section.sh_size = output->size - start;
     note.section.sh_type = SHT_NOTE;
-    note.section.sh_flags = SHF_ALLOC;
+    note.section.sh_flags = SHF_ALLOC | (part->group ? SHF_GROUP : 0);
     note.section.sh_addralign = 4;
     return note;
+}
+
+/* The relocations that fill in a note's places: `image` is the symbol of the image's first byte, `first` that of the
+   part's first section. */
+static Elf64_Shdr add_places(struct buffer *output, const struct part *part, size_t note, size_t places, size_t symtab,
+                             size_t image, size_t first)
+{
+    Elf64_Shdr table = {0};
+    table.sh_type = SHT_RELA;
+    table.sh_flags = SHF_INFO_LINK | (part->group ? SHF_GROUP : 0);
+    table.sh_link = (Elf64_Word)symtab;
+    table.sh_info = (Elf64_Word)note;
+    table.sh_addralign = 8;
+    table.sh_entsize = sizeof(Elf64_Rela);
+    align(output, 8);
+    table.sh_offset = output->size;
+    Elf64_Rela anchor = {places, ELF64_R_INFO(image, R_X86_64_PC64), 0};
+    append(output, &anchor, sizeof anchor);
+    for (size_t i = 0; i < part->count; i++) {
+        Elf64_Rela entry = {places + 8 + i * 16, ELF64_R_INFO(first + i, R_X86_64_PC64), 0};
+        append(output, &entry, sizeof entry);
+    }
+    table.sh_size = output->size - table.sh_offset;
+    return table;
+}
+
+/* Let the group that `part` is of have two more members: `note` and the section after it. */
+static void grow_group(struct buffer *output, Elf64_Shdr *sections, const struct part *part, size_t note)
+{
+    Elf64_Shdr *group = &sections[part->group];
+    Elf64_Word members[2] = {(Elf64_Word)note, (Elf64_Word)note + 1};
+    align(output, 4);
+    size_t start = output->size, size = group->sh_size;
+    Elf64_Word *old = must(malloc(size + 1));
+    memcpy(old, output->data + group->sh_offset, size);
+    append(output, old, size);
+    append(output, members, sizeof members);
+    free(old);
+    group->sh_offset = start;
+    group->sh_size = size + sizeof members;
+}
+
+/* The parts of an object: first that of no group, then one for each group with code. `code` is filled with the
+   sections that a note can point to. Returns NULL if a group is damaged. */
+static struct part *find_parts(const unsigned char *data, const Elf64_Shdr *sections, size_t count, size_t *code,
+                               size_t *total)
+{
+    size_t *group_of = must(calloc(count, sizeof *group_of)), groups = 0, codes = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (sections[i].sh_type != SHT_GROUP)
+            continue;
+        groups++;
+        for (size_t at = sizeof(Elf64_Word); at + sizeof(Elf64_Word) <= sections[i].sh_size; at += sizeof(Elf64_Word)) {
+            Elf64_Word member;
+            memcpy(&member, data + sections[i].sh_offset + at, sizeof member);
+            if (!member || member >= count) {
+                free(group_of);
+                return NULL;
+            }
+            group_of[member] = i;
+        }
+    }
+    struct part *parts = must(calloc(groups + 1, sizeof *parts));
+    size_t made = 1, *part_of = must(calloc(count, sizeof *part_of));
+    for (size_t i = 1; i < count; i++) /* in two rounds, so that the sections of a part are neighbours in `code` */
+        if (sections[i].sh_flags & SHF_EXECINSTR) {
+            size_t group = group_of[i];
+            if (group && !part_of[group]) {
+                part_of[group] = made;
+                parts[made++].group = group;
+            }
+            struct part *part = &parts[group ? part_of[group] : 0];
+            part->text += sections[i].sh_size;
+            part->sections += sections[i].sh_size > 0;
+            part->count += sections[i].sh_size && sections[i].sh_type != SHT_NOBITS && i < SHN_LORESERVE;
+        }
+    for (size_t i = 0; i < made; i++) {
+        parts[i].first = codes;
+        codes += parts[i].count;
+        parts[i].count = 0;
+    }
+    for (size_t i = 1; i < count; i++)
+        if (sections[i].sh_flags & SHF_EXECINSTR && sections[i].sh_size && sections[i].sh_type != SHT_NOBITS
+            && i < SHN_LORESERVE) {
+            struct part *part = &parts[group_of[i] ? part_of[group_of[i]] : 0];
+            code[part->first + part->count++] = i;
+        }
+    free(group_of);
+    free(part_of);
+    *total = made;
+    return parts;
 }
 
 /* Put `added` section symbols at `first`, the end of the local symbols, and let everything that names a later symbol
@@ -189,9 +290,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
 
     size_t symtab = 0;
     bool extended = false;
-    uint64_t text = 0;
-    size_t parts = 0; /* sections with code */
-    size_t codes = 0, *code = must(malloc(count * sizeof *code)); /* those that a note can point to */
+    bool text = false;
     for (size_t i = 1; i < count; i++) {
         if (old[i].sh_type != SHT_NOBITS
             && (old[i].sh_offset > input.size || old[i].sh_size > input.size - old[i].sh_offset))
@@ -199,22 +298,26 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         if (old[i].sh_type == SHT_SYMTAB)
             symtab = i;
         extended |= old[i].sh_type == SHT_SYMTAB_SHNDX;
-        if (old[i].sh_flags & SHF_EXECINSTR) {
-            text += old[i].sh_size;
-            parts += old[i].sh_size > 0;
-            if (old[i].sh_size && old[i].sh_type != SHT_NOBITS && i < SHN_LORESERVE && !(old[i].sh_flags & SHF_GROUP))
-                code[codes++] = i;
-        }
+        text |= old[i].sh_flags & SHF_EXECINSTR && old[i].sh_size;
     }
-    if (!symtab || extended || old[symtab].sh_info > old[symtab].sh_size / sizeof(Elf64_Sym))
-        codes = 0;
     size_t strtab = symtab ? old[symtab].sh_link : 0;
     if (strtab >= count || old[names].sh_type != SHT_STRTAB || (symtab && old[strtab].sh_type != SHT_STRTAB))
         return fail(problem, "%s has a damaged symbol or name table", shape->origin);
+    size_t part_count = 0, *code = must(malloc(count * sizeof *code));
+    struct part *parts = find_parts(input.data, old, count, code, &part_count);
+    if (!parts) {
+        free(code);
+        return fail(problem, "%s has a damaged section group", shape->origin);
+    }
+    if (!symtab || extended || old[symtab].sh_info > old[symtab].sh_size / sizeof(Elf64_Sym)) {
+        part_count = 1; /* one note that points nowhere */
+        parts[0].count = 0;
+    }
+    size_t codes = parts[part_count - 1].first + parts[part_count - 1].count;
 
     struct buffer output = {0};
     append(&output, input.data, input.size);
-    Elf64_Shdr *sections = must(malloc((count + 2) * sizeof *sections));
+    Elf64_Shdr *sections = must(malloc((count + 2 * part_count) * sizeof *sections));
     memcpy(sections, old, count * sizeof *sections);
     /* No `.comment`: a compiler's name in a linked file then comes from an object that was not made here. */
     for (size_t i = 1; i < count; i++) {
@@ -253,6 +356,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
             free(symbols.data);
             free(sections);
             free(code);
+            free(parts);
             free(output.data);
             return failed;
         }
@@ -289,37 +393,30 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         image = append(&symbols, &symbol, sizeof symbol) / sizeof symbol + codes;
     }
 
-    /* The note's sections come last, so that no other section changes its index. */
-    struct note note = add_note(&output, shape->origin, text, parts, total, old, code, codes);
+    /* The notes' sections come last, so that no other section changes its index. */
     struct buffer section_names = {0};
     struct buffer *name_table = &strings;
     if (names != strtab || !symtab) {
         name_table = &section_names;
         append(name_table, input.data + old[names].sh_offset, old[names].sh_size);
     }
-    note.section.sh_name = (Elf64_Word)append(name_table, NOTE_SECTION, sizeof NOTE_SECTION);
-    sections[count] = note.section;
-    if (codes) {
-        Elf64_Shdr table = {0};
-        table.sh_name = (Elf64_Word)append(name_table, ".rela" NOTE_SECTION, sizeof ".rela" NOTE_SECTION);
-        table.sh_type = SHT_RELA;
-        table.sh_flags = SHF_INFO_LINK;
-        table.sh_link = (Elf64_Word)symtab;
-        table.sh_info = (Elf64_Word)count;
-        table.sh_addralign = 8;
-        table.sh_entsize = sizeof(Elf64_Rela);
-        size_t first = old[symtab].sh_info;
-        add_section_symbols(&output, sections, count, symtab, &symbols, code, codes);
-        align(&output, 8);
-        table.sh_offset = output.size;
-        Elf64_Rela anchor = {note.places, ELF64_R_INFO(image, R_X86_64_PC64), 0};
-        append(&output, &anchor, sizeof anchor);
-        for (size_t i = 0; i < codes; i++) {
-            Elf64_Rela entry = {note.places + 8 + i * 16, ELF64_R_INFO(first + i, R_X86_64_PC64), 0};
-            append(&output, &entry, sizeof entry);
-        }
-        table.sh_size = output.size - table.sh_offset;
-        sections[++count] = table;
+    size_t first = symtab ? old[symtab].sh_info : 0, old_count = count;
+    Elf64_Word note_name = (Elf64_Word)append(name_table, NOTE_SECTION, sizeof NOTE_SECTION);
+    Elf64_Word places_name = codes ? (Elf64_Word)append(name_table, ".rela" NOTE_SECTION, sizeof ".rela" NOTE_SECTION) : 0;
+    if (codes)
+        add_section_symbols(&output, sections, old_count, symtab, &symbols, code, codes);
+    for (size_t i = 0; i < part_count; i++) {
+        if (i && !parts[i].count)
+            continue;
+        struct note note = add_note(&output, i ? "" : shape->origin, &parts[i], i ? 0 : total, old, code);
+        note.section.sh_name = note_name;
+        sections[count++] = note.section;
+        if (!parts[i].count)
+            continue;
+        sections[count] = add_places(&output, &parts[i], count - 1, note.places, symtab, image, first + parts[i].first);
+        sections[count++].sh_name = places_name;
+        if (parts[i].group)
+            grow_group(&output, sections, &parts[i], count - 2);
     }
     if (name_table == &section_names) {
         sections[names].sh_offset = append(&output, section_names.data, section_names.size);
@@ -333,7 +430,6 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
         sections[symtab].sh_offset = append(&output, symbols.data, symbols.size);
         sections[symtab].sh_size = symbols.size;
     }
-    count++;
     align(&output, 8);
     bool many = count >= SHN_LORESERVE;
     if (many)
@@ -346,6 +442,7 @@ struct bytes reshape(struct bytes input, const struct shape *shape, char **probl
     free(symbols.data);
     free(sections);
     free(code);
+    free(parts);
     return (struct bytes){output.data, output.size};
 }
 

@@ -2,8 +2,9 @@
 
    reshape [--prefix] [--imports] [--origin TEXT] [--replaced FILE] INPUT OUTPUT
 
-   FILE lists prefixed names, one a line, whose definitions in INPUT make way for others. An archive comes out
-   without a symbol index (run ranlib). */
+   FILE lists prefixed names, one a line, whose definitions in INPUT make way for others. The members of an archive
+   are said to come from TEXT:MEMBER, or from MEMBER where TEXT is empty; it comes out without a symbol index (run
+   ranlib). */
 #define _GNU_SOURCE
 #include "object.h"
 
@@ -76,7 +77,7 @@ static void convert_archive(struct bytes input, struct shape *shape, FILE *file)
         } else if (is_object((struct bytes){aligned, content.size})) {
             const char *start = member.ar_name[0] == '/' ? long_names + strtoul(member.ar_name + 1, NULL, 10) : member.ar_name;
             snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "/"), start);
-            snprintf(origin, sizeof origin, "%s:%s", base, name);
+            snprintf(origin, sizeof origin, "%s%s%s", base, *base ? ":" : "", name);
             shape->origin = origin;
             content = reshape_or_die((struct bytes){aligned, content.size}, shape);
         }
