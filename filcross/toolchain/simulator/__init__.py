@@ -266,8 +266,8 @@ class _Maker:
         renamed = self.work / "unwinder.txt"
         renamed.write_text("".join(f"{name} pizlonated_{name}\n" for name in sorted(names)))
         plain = self.work / "plain-unwind.a"
-        run([self.host.objcopy, f"--redefine-syms={renamed}", archive, plain])
-        return self._reshape(plain, self.work / "unwind.a", origin="libunwind")
+        run([self.host.objcopy, "--strip-debug", f"--redefine-syms={renamed}", archive, plain])
+        return self._reshape(plain, self.work / "unwind.a", origin="")
 
     def _user_libc(self) -> None:
         """Musl's archive with every symbol prefixed, and our parts where it must share the process."""
@@ -323,19 +323,22 @@ class _Maker:
         driver = self.root / "build" / "bin" / "filcc"
         below: list[str] = []
         for name in ("libc++abi", "libc++"):
-            slim = self.work / f"slim-{name}.a"
-            run([self.host.objcopy, "--strip-debug", compiled / f"{name}.a", slim])
-            archive = self._reshape(slim, self.lib / f"{name}.a", origin="", prefix=True)
+            archive = self._compiled(compiled, f"{name}.a", self.lib)
             whole: list[str | Path] = ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
             options = ["-shared", f"--filc-crt-path={self.lib}", f"-Wl,-soname,{name}.so.1", "-Wl,-z,defs"]
             run([driver, *options, "-o", self.lib / f"{name}.so.1.0", *whole, *below])
             (self.lib / f"{name}.so.1").symlink_to(f"{name}.so.1.0")
             (self.lib / f"{name}.so").symlink_to(f"{name}.so.1")
             below = ["-lc++abi"]
-        personality = self._reshape(
-            compiled / "libpersonality.a", self.work / "personality.a", origin="", prefix=True
+        self._add_members(
+            self.lib / "libyolounwind.a", self._compiled(compiled, "libpersonality.a", self.work)
         )
-        self._add_members(self.lib / "libyolounwind.a", personality)
+
+    def _compiled(self, compiled: Path, name: str, folder: Path) -> Path:
+        """Put a compiled archive into `folder`, with the shape, and without what the linker names it by."""
+        slim = self.work / f"slim-{name}"
+        run([self.host.objcopy, "--strip-debug", compiled / name, slim])
+        return self._reshape(slim, folder / name, origin="", prefix=True)
 
     def _try_it(self) -> None:
         """Compile and run a program: a simulator that does not work is not handed out."""
