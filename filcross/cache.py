@@ -18,6 +18,7 @@ BUCKETS = {
     copies.TREES: "patched copies of nixpkgs trees",
     config.OVERLAYS: "overlays of toolchains",
     config.SOURCES: "indexes of source packages",
+    config.REVISIONS: "commits that are being searched",
     "downloads-v1": "archives of Fil-C releases",
     "toolchains-v1": "what folders of toolchains were recognised as",
     "nix": "the private Nix store (never pruned)",

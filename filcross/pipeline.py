@@ -253,7 +253,7 @@ def revision(prepared: Prepared) -> str:
     chosen = prepared.source
     if chosen.kind != "path":
         return f"{chosen.label} of filcross {__version__}" if chosen.kind == source.EMBEDDED else chosen.label
-    state = prepared.tree.name[:8]
+    state = copies.tree_identity(chosen.path)[:12]
     if (chosen.path / ".git").exists():
         with contextlib.suppress(FilcrossError):
             head = process.run(["git", "-C", chosen.path, "rev-parse", "HEAD"]).stdout.strip()

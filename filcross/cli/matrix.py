@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from filcross.matrix.ledger import Ledger, Result, Run
     from filcross.matrix.outcomes import CellOutcome
     from filcross.matrix.spec import Spec
+    from filcross.pipeline import Prepared
 
 EXAMPLES = """\b
 Examples:
@@ -36,6 +37,9 @@ Examples:
 RUN_EXIT_CODES = """\b
 Exit codes: 0 nothing to worry about; 1 a regression (with --fail-on any: whatever is not as expected);
 2 the matrix file is wrong; 3 another run uses the ledger; 4 nothing was done."""
+
+BISECT_EXIT_CODES = """\b
+Exit codes: 0 found; 2 the ends are not good and bad, or no commits; 4 an end cannot be judged."""
 
 _STYLE = {"pass": "good", "newly fixed": "good", "regression": "bad", "fail": "bad", "flaky": "warn"}
 
@@ -64,6 +68,10 @@ def register(app: typer.Typer) -> None:
     group.command("runs")(runs)
     group.command("diff")(diff)
     group.command("history")(history)
+    group.command("bisect", epilog=BISECT_EXIT_CODES)(bisect)
+    group.command("report")(report)
+    group.command("merge")(merge)
+    group.command("export")(export)
     group.command("smoke")(smoke)
     app.add_typer(group)
 
@@ -245,6 +253,202 @@ def history(
     out.document(
         "matrix history", {"attribute": attribute, "results": [_result_document(r) for r in results]}
     )
+
+
+def bisect(
+    attribute: Annotated[str, typer.Argument(metavar="ATTR", help="The attribute that began to fail.")],
+    good: Annotated[str, typer.Option(metavar="REV", help="A commit, or a toolchain, with which it passes.")],
+    bad: Annotated[str, typer.Option(metavar="REV", help="A later one with which it fails.")],
+    tree: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="The git checkout to search; with --toolchains the nixpkgs."),
+    ],
+    toolchain: Annotated[str, typer.Option(metavar="NAME", help="The toolchain.")] = "simulator",
+    toolchains: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--toolchains", metavar="NAME", help="Search these toolchains, in this order (repeatable)."
+        ),
+    ] = None,
+    bootstrap: Annotated[
+        str | None, typer.Option(metavar="nixpkgs|host", help="Who makes the tools of the build.")
+    ] = None,
+    seed_suite: Annotated[
+        list[str] | None, typer.Option(metavar="SUITE", help="Bring sources from this release, too.")
+    ] = None,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", metavar="FILE", help="A matrix file with the smoke test to run.")
+    ] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Find the commit of a nixpkgs, or the toolchain, with which an attribute began to fail."""
+    del debug
+    from dataclasses import asdict
+
+    from filcross import config
+    from filcross.cli import progress
+    from filcross.matrix import bisect as searching
+    from filcross.matrix import ledger as ledgers
+    from filcross.matrix import run as running
+    from filcross.matrix import spec as specs
+    from filcross.nix.evaluate import check_attributes
+
+    out = Output(as_json, verbose, quiet)
+    check_attributes([attribute])
+    test = specs.read(spec).smoke.get(attribute) if spec is not None else None
+    suites = tuple(seed_suite or ())
+    if toolchains:
+        ends = [toolchains.index(name) if name in toolchains else -1 for name in (good, bad)]
+        if not 0 <= ends[0] < ends[1]:
+            raise UsageError(
+                "--good and --bad are not in this order among --toolchains", hint="name them all"
+            )
+        candidates = toolchains[ends[0] : ends[1] + 1]
+    else:
+        candidates = searching.revisions(Path(tree), good, bad)
+    out.say(f"bisect: {len(candidates)} candidates, about {len(candidates).bit_length() + 1} steps")
+    name = f"bisect {attribute} {good}..{bad}"
+    with ExitStack() as stack:
+        file = _ledger_file(ledger)
+        stack.enter_context(ledgers.alone(file))
+        book = stack.enter_context(ledgers.open_ledger(file, make=True))
+        export = searching.Export(Path(tree), config.cache_dir() / config.REVISIONS)
+        stack.callback(export.close)
+        reporter = running.Reporter(out.say, lambda _: None, stack.enter_context(progress.watcher(out)))
+
+        def ask(candidate: str) -> str:
+            place = tree if toolchains else str(export.of(candidate))
+            tools = candidate if toolchains else toolchain
+            cell = specs.Cell("tree" if toolchains else candidate[:12], tools, attribute)
+            row = specs.Tree(cell.tree, place, bootstrap, bool(suites), suites)
+            matrix = specs.single(cell, row, tools, test)
+            which = ledgers.Run(name, matrix.digest, (cell.name,), "1/1", "", "")
+            running.run(
+                matrix,
+                book,
+                which,
+                settings=lambda wishes: _settings(wishes, None),
+                today=_today(),
+                options=running.Options(),
+                reporter=reporter,
+            )
+            results = [item for item in book.results(name) if item.cell == cell.name]
+            return searching.answer_of(results[-1].status)
+
+        found = searching.search(candidates, ask, lambda step: out.say(f"{step.answer} {step.candidate}"))
+    out.result(f"last good: {found.last_good}")
+    for candidate in found.between:
+        out.result(f"cannot be judged: {candidate}")
+    out.result(f"first bad: {found.first_bad}")
+    out.document("matrix bisect", {"attribute": attribute, **asdict(found)})
+
+
+def report(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the site.")],
+    name: Annotated[str, typer.Option("--run", metavar="NAME", help="The run to show.")] = "last",
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write a run as a site of static pages: overview, a page per cell, junit.xml and summary.md."""
+    del debug
+    from filcross.matrix import ledger as ledgers
+    from filcross.matrix import site
+
+    out = Output(as_json, verbose, quiet)
+    with ledgers.open_ledger(_ledger_file(ledger)) as book:
+        which = book.run(name)
+        made = site.write(book, which, output.absolute())
+    for file in made:
+        out.result(f"written: {file}")
+    out.document("matrix report", {"run": which.name, "files": [str(file) for file in made]})
+
+
+def merge(
+    sources: Annotated[list[Path], typer.Argument(metavar="LEDGER…", help="The ledgers to join.")],
+    ledger: Annotated[
+        Path, typer.Option("--ledger", metavar="FILE", help="The ledger that gets everything.")
+    ],
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Join ledgers: the shards of one run become one run again. What is there already is not added twice."""
+    del debug
+    from filcross.matrix import ledger as ledgers
+
+    out = Output(as_json, verbose, quiet)
+    added = []
+    with ExitStack() as stack:
+        others = [stack.enter_context(ledgers.open_ledger(source)) for source in sources]
+        stack.enter_context(ledgers.alone(ledger))
+        book = stack.enter_context(ledgers.open_ledger(ledger, make=True))
+        for source, other in zip(sources, others, strict=True):
+            fresh = book.take(other)
+            out.result(f"{source}: {fresh[0]} runs and {fresh[1]} results are new")
+            added.append({"ledger": str(source), "runs": fresh[0], "results": fresh[1]})
+    out.document("matrix merge", {"ledger": str(ledger), "merged": added})
+
+
+def export(
+    github: Annotated[bool, typer.Option("--github", help="Write a GitHub Actions workflow.")] = False,
+    gitlab: Annotated[bool, typer.Option("--gitlab", help="Write a GitLab pipeline.")] = False,
+    hydra: Annotated[
+        Path | None, typer.Option("--hydra", metavar="DIR", help="Write a declarative Hydra project to DIR.")
+    ] = None,
+    shards: Annotated[int, typer.Option(min=1, max=256, help="Jobs that share the matrix.")] = 4,
+    minutes: Annotated[int, typer.Option(min=1, help="The time limit of each.")] = 300,
+    setup: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--setup", metavar="COMMAND", help="A command that brings Nix and filcross there (repeatable)."
+        ),
+    ] = None,
+    spec: SpecOption = DEFAULT_SPEC,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write what other schedulers need to do the matrix; a workflow or pipeline goes to stdout."""
+    del debug
+    from filcross import pipeline
+    from filcross.matrix import export as exporting
+    from filcross.matrix import spec as specs
+
+    out = Output(as_json, verbose, quiet)
+    kinds = [kind for kind, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
+    if len(kinds) + (hydra is not None) != 1:
+        raise UsageError("one kind of export is needed", hint="choose --github, --gitlab or --hydra DIR")
+    matrix = specs.read(spec)
+    if hydra is None:
+        commands = setup or exporting.SETUP
+        text = exporting.pipeline(kinds[0], str(spec), shards=shards, minutes=minutes, setup=commands)
+        if as_json:
+            out.document("matrix export", {"format": kinds[0], "text": text})
+        else:
+            typer.echo(text, nl=False)
+        return
+    if hydra.exists() and (not hydra.is_dir() or any(hydra.iterdir())):
+        raise UsageError(f"{hydra} holds something already", hint="name a new folder")
+
+    def prepare(tree: str, toolchain: str) -> Prepared:
+        wishes = {**matrix.trees[tree].wishes, "toolchain": matrix.toolchains[toolchain]}
+        return pipeline.prepare(_settings(wishes, None), out.say)
+
+    files = exporting.hydra(matrix, prepare, hydra.absolute())
+    hydra.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (hydra / name).write_text(text, encoding="utf-8")
+    out.result(f"written: {', '.join(sorted(files))} in {hydra}; give Hydra spec.json as declarative project")
+    out.document("matrix export", {"format": "hydra", "files": [str(hydra / name) for name in files]})
 
 
 def smoke(

@@ -45,6 +45,11 @@ def diff(ledger: Ledger, before: Run, after: Run) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda item: KINDS.index(item.kind)))
 
 
+def change(before: Result, after: Result) -> Change:
+    """Return what changed between two results of one cell."""
+    return _change(after.cell, before, after)
+
+
 def _change(cell: str, before: Result | None, after: Result | None) -> Change:
     kind = _kind(before, after)
     why: list[str] = []

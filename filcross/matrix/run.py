@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, pipeline
 from filcross.elf.verdict import BAD, GOOD, UNSEEN
-from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError, UsageError
+from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
 from filcross.matrix import causes, smoke
 from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED, FailedDerivation, Ledger, Result, now
 from filcross.nix import build as nix_build
@@ -75,7 +75,7 @@ def run(
 ) -> bool:
     """Do what is left of the run `which`, and return whether all of it is done.
 
-    `settings` makes the settings for a tree and toolchain (it gets `nixpkgs`, `toolchain` and `bootstrap`).
+    `settings` makes the settings for a tree and a toolchain (it gets `Tree.wishes` and `toolchain`).
     The ledger gets every result as it comes. A tree or toolchain that cannot be had makes its cells
     `skipped`, with the reason.
     """
@@ -87,12 +87,7 @@ def run(
     for tree, toolchain in dict.fromkeys((cell.tree, cell.toolchain) for cell in left):
         cells = [cell for cell in left if (cell.tree, cell.toolchain) == (tree, toolchain)]
         group = _Group(spec, ledger, which, today, options, reporter)
-        place = spec.trees[tree]
-        wishes = {
-            "nixpkgs": place.nixpkgs,
-            "toolchain": spec.toolchains[toolchain],
-            "bootstrap": place.bootstrap,
-        }
+        wishes = {**spec.trees[tree].wishes, "toolchain": spec.toolchains[toolchain]}
         if not group.run(cells, lambda wishes=wishes: settings(wishes)):  # type: ignore[misc]
             return False
     return True
@@ -111,6 +106,7 @@ class _Group:
         self.options = options
         self.reporter = reporter
         self.libc: BuildResult | None = None
+        self.revision = ""
 
     def run(self, cells: Sequence[Cell], settings: Callable[[], Settings]) -> bool:
         """Do the cells; return False when time ran out before the last."""
@@ -122,6 +118,7 @@ class _Group:
             for cell in cells:
                 self._add(_Draft(self, cell, None).result(SKIPPED, PREPARE, message=error.message))
             return True
+        self.revision = pipeline.revision(prepared)
         for start in range(0, len(cells), CHUNK):
             if self._is_late():
                 return False
@@ -144,18 +141,14 @@ class _Group:
         """Yield the derivation of each cell that has one; note what became of the others."""
         names = {cell.attribute: cell for cell in cells}
         roots = pipeline.roots_of(prepared, list(names))
-        try:
-            found, failures = evaluate.derivations(prepared.nix, prepared.packages, list(names), roots=roots)
-        except UsageError as error:
-            if len(cells) > 1:
-                for cell in cells:
-                    yield from self._derivations(prepared, [cell])
-                return
-            (cell,) = cells
-            self._add(_Draft(self, cell, prepared).result(SKIPPED, EVALUATE, message=error.message))
-            return
+        found, failures = evaluate.derivations(
+            prepared.nix, prepared.packages, list(names), roots=roots, refuse_unknown=False
+        )
         for failure in failures:
             draft = _Draft(self, names[failure.attribute], prepared)
+            if failure.unknown:
+                self._add(draft.result(SKIPPED, EVALUATE, message="the tree has no such package"))
+                continue
             text = "\n".join((failure.message, *failure.details))
             cause = causes.classify(
                 causes.Evidence(EVALUATE, text=text, simulated=prepared.toolchain.simulated)
@@ -308,7 +301,7 @@ class _Draft:
         self.attempt = attempt
         self.derivation = derivation
         self.simulated = prepared is not None and prepared.toolchain.simulated
-        self.revision = pipeline.revision(prepared) if prepared is not None else ""
+        self.revision = group.revision if prepared is not None else ""
         self.tools = prepared.toolchain.name if prepared is not None else ""
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field
@@ -29,13 +30,23 @@ SMOKE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A nixpkgs by name: what `--nixpkgs` takes, who makes the build tools, where sources come from."""
+    """A nixpkgs by name: what `--nixpkgs` takes, who makes the build tools, where sources come from.
+
+    `overlays` are the user's own, as `--overlay` takes them.
+    """
 
     name: str
     nixpkgs: str
     bootstrap: str | None = None
     seed: bool = False
     suites: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
+
+    @property
+    def wishes(self) -> dict[str, str | None]:
+        """The settings that the tree stands for; see `filcross.config`."""
+        places = os.pathsep.join(self.overlays) or None
+        return {"nixpkgs": self.nixpkgs, "bootstrap": self.bootstrap, "overlays": places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,13 @@ class Spec:
             if fnmatchcase(cell.name, item.cells) and (item.until is None or item.until >= today):
                 return item
         return None
+
+
+def single(cell: Cell, tree: Tree, toolchain: str, smoke: Smoke | None) -> Spec:
+    """Return a matrix of one cell; its digest is that of the cell's name."""
+    tests = {} if smoke is None else {cell.attribute: smoke}
+    digest = hashlib.sha256(cell.name.encode()).hexdigest()
+    return Spec({cell.tree: tree}, {cell.toolchain: toolchain}, (cell,), tests, (), digest)
 
 
 def in_shard(cell: Cell, shard: tuple[int, int]) -> bool:
@@ -212,16 +230,23 @@ class _Reader:
 
     def tree(self, name: str, entry: dict[str, Any]) -> Tree:
         where = f"trees.{name}"
-        self.fields(
-            where, entry, {"nixpkgs": str, "bootstrap": str, "seed-sources": bool, "seed-suites": list}
-        )
+        kinds = {
+            "nixpkgs": str,
+            "bootstrap": str,
+            "seed-sources": bool,
+            "seed-suites": list,
+            "overlays": list,
+        }
+        self.fields(where, entry, kinds)
         if not entry.get("nixpkgs"):
             raise self.wrong(f"{where} has no nixpkgs", 'add nixpkgs = "embedded", a folder or a revision')
         if entry.get("bootstrap", "host") not in ("host", "nixpkgs"):
             raise self.wrong(f"{where}.bootstrap is neither `nixpkgs` nor `host`", "choose one of them")
         suites = self.words(f"{where}.seed-suites", entry.get("seed-suites", []))
         seed = entry.get("seed-sources", bool(suites))
-        return Tree(name, self.relative(entry["nixpkgs"]), entry.get("bootstrap"), seed, suites)
+        overlays = self.words(f"{where}.overlays", entry.get("overlays", []))
+        places = tuple(self.relative(place) for place in overlays)
+        return Tree(name, self.relative(entry["nixpkgs"]), entry.get("bootstrap"), seed, suites, places)
 
     def toolchain(self, name: str, entry: dict[str, Any]) -> str:
         self.fields(f"toolchains.{name}", entry, {"toolchain": str})

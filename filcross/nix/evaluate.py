@@ -7,9 +7,9 @@ import difflib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from filcross import resources
 from filcross.errors import BuildFailedError, UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from filcross.nix.command import Nix
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\"[^\"\\$]+\"))*")
+_UNKNOWN = re.compile(r"attribute '[^']+' in selection path '[^']+' not found")
 _PREFIX = "pkgsCross.filc"
 _DETAIL_LINES = 12
 _TOGETHER = 4
@@ -51,12 +52,16 @@ class PackageSet:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFailure:
-    """Why one attribute has no derivation: Nix's message, its last lines, and the command for the trace."""
+    """Why one attribute has no derivation: Nix's message, its last lines, and the command for the trace.
+
+    `unknown` says that the tree has no such attribute.
+    """
 
     attribute: str
     message: str
     details: tuple[str, ...]
     trace_command: str
+    unknown: bool = False
 
 
 def entry_file() -> Path:
@@ -99,12 +104,14 @@ def derivations(
     attributes: Sequence[str],
     *,
     roots: Path,
+    refuse_unknown: bool = True,
     warn: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, str], list[EvaluationFailure]]:
     """Return the derivation of each attribute of `pkgsCross.filc`, and the failures.
 
     `roots` is a folder for garbage-collector roots. `warn` gets what the ports of the packages have to say.
-    An unknown attribute raises `UsageError` with the nearest names; other failures are collected.
+    An unknown attribute raises `UsageError` with the nearest names, unless `refuse_unknown` is false; other
+    failures are collected.
     """
     check_attributes(attributes)
     roots.mkdir(parents=True, exist_ok=True)
@@ -123,7 +130,9 @@ def derivations(
     if len(attributes) > _TOGETHER:  # one that fails costs the evaluation of its half only
         middle = len(attributes) // 2
         for number, half in enumerate((attributes[:middle], attributes[middle:])):
-            more, others = derivations(nix, packages, half, roots=roots / str(number))
+            more, others = derivations(
+                nix, packages, half, roots=roots / str(number), refuse_unknown=refuse_unknown
+            )
             found.update(more)
             failures += others
         return found, failures
@@ -144,8 +153,10 @@ def derivations(
             )
         else:
             text = strip_ansi(done.stderr)
-            _refuse_unknown(nix, packages, attribute, text)
-            failures.append(_failure(attribute, text, done.command_line))
+            unknown = _UNKNOWN.search(text) is not None
+            if unknown and refuse_unknown:
+                _refuse(nix, packages, attribute)
+            failures.append(replace(_failure(attribute, text, done.command_line), unknown=unknown))
     return found, failures
 
 
@@ -182,10 +193,7 @@ def _derivation(line: str) -> str:
     return str(Path(line.split("!", maxsplit=1)[0]).resolve())
 
 
-def _refuse_unknown(nix: Nix, packages: PackageSet, attribute: str, text: str) -> None:
-    missing = re.search(r"attribute '([^']+)' in selection path '[^']+' not found", text)
-    if missing is None:
-        return
+def _refuse(nix: Nix, packages: PackageSet, attribute: str) -> NoReturn:
     try:
         names = nix.evaluate_json(entry_file(), "attributeNames", arguments=packages.arguments())
     except ProcessFailedError:
@@ -205,9 +213,8 @@ def _failure(attribute: str, text: str, command: str) -> EvaluationFailure:
     message = (
         (errors[-1] if errors else (lines[-1] if lines else "no message")).removeprefix("error:").strip()
     )
-    return EvaluationFailure(
-        attribute, message, tuple(lines[-_DETAIL_LINES:]), command.replace(" ", " --show-trace ", 1)
-    )
+    shown = command.partition(" --add-root ")[0].replace(" ", " --show-trace ", 1)
+    return EvaluationFailure(attribute, message, tuple(lines[-_DETAIL_LINES:]), shown)
 
 
 def raise_if_all_failed(failures: Sequence[EvaluationFailure], wanted: int) -> None:

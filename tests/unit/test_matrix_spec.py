@@ -21,6 +21,7 @@ seed-sources = true
 nixpkgs = "./nixpkgs"
 bootstrap = "host"
 seed-suites = ["bullseye"]
+overlays = ["./mine.nix"]
 [toolchains.simulator]
 [toolchains.release]
 toolchain = "0.686"
@@ -66,7 +67,10 @@ def test_cells_are_the_products_of_the_rows_each_once(tmp_path: Path) -> None:
 
 def test_trees_and_toolchains_are_what_the_flags_take(tmp_path: Path) -> None:
     found = read(tmp_path, GOOD)
-    assert found.trees["mine"] == spec.Tree("mine", str(tmp_path / "nixpkgs"), "host", True, ("bullseye",))
+    overlays = (str(tmp_path / "mine.nix"),)
+    tree = spec.Tree("mine", str(tmp_path / "nixpkgs"), "host", True, ("bullseye",), overlays)
+    assert found.trees["mine"] == tree
+    assert tree.wishes == {"nixpkgs": tree.nixpkgs, "bootstrap": "host", "overlays": overlays[0]}
     assert found.toolchains == {"simulator": "simulator", "release": "0.686"}
 
 

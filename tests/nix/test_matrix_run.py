@@ -1,0 +1,249 @@
+"""`filcross matrix` for real: runs that are killed, resumed, merged, compared, bisected and shown.
+
+The trees are copies of the embedded one with the packages of `tests/data/matrix` added; everything is built
+by Nix with the simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from command_line import run
+
+from filcross import resources
+from filcross.matrix import ledger as ledgers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from filcross.toolchain.layout import Toolchain
+
+pytestmark = [pytest.mark.nix, pytest.mark.xdist_group("matrix")]
+
+DATA = Path(__file__).parent.parent / "data" / "matrix"
+PACKAGES = ["good", "slow", "broken", "needsBroken", "throws", "plain", "liar"]
+ATTRIBUTES = [*PACKAGES, "missing"]
+EXPECTED = {
+    "good": ("pass", "smoke", ""),
+    "slow": ("pass", "verify", ""),
+    "broken": ("fail", "build", "package"),
+    "needsBroken": ("blocked", "build", "package"),
+    "throws": ("fail", "evaluate", "tree"),
+    "plain": ("pass", "verify", ""),
+    "liar": ("pass", "smoke", ""),
+    "missing": ("skipped", "evaluate", ""),
+}
+
+
+def make_tree(folder: Path) -> Path:
+    shutil.copytree(resources.embedded_tree_dir(), folder)
+    shutil.copytree(DATA, folder / "pkgs" / "matrix")
+    top = folder / "pkgs" / "top-level" / "all-packages.nix"
+    head, brace, tail = top.read_text().rpartition("}")
+    names = " ".join(PACKAGES)
+    top.write_text(f"{head}\n  inherit (callPackage ../matrix {{ }}) {names};\n{brace}{tail}")
+    return folder
+
+
+def make_spec(file: Path, simulator: Toolchain, trees: Sequence[Path], *more: str) -> Path:
+    lines = [f'[trees.{tree.name}]\nnixpkgs = "{tree}"' for tree in trees]
+    lines += [f'[toolchains.simulator]\ntoolchain = "{simulator.root}"', "[sets]"]
+    lines += [f"all = {json.dumps(ATTRIBUTES)}"]
+    for name in ("good", "liar"):
+        lines += [f'[smoke.{name}]\nrun = ["bin/answer"]\nprints = "the answer of {name}"']
+    file.write_text("\n".join([*lines, *more]) + "\n")
+    return file
+
+
+def matrix(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
+    done = run("matrix", *arguments, "--json")
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def content(file: Path) -> list[tuple[Any, ...]]:
+    """Return all that a ledger says but times and the names of runs."""
+    with ledgers.open_ledger(file) as book:
+        return sorted(
+            (
+                item.cell,
+                item.attempt,
+                item.revision,
+                item.derivation,
+                item.status,
+                item.stage,
+                item.cause,
+                item.culprit,
+                item.message,
+                json.dumps(item.details, sort_keys=True),
+            )
+            for item in book.results()
+        )
+
+
+def test_a_run_killed_twice_ends_like_one_that_was_not(simulator: Toolchain, tmp_path: Path) -> None:
+    trees = [make_tree(tmp_path / "first"), make_tree(tmp_path / "second")]
+    (trees[1] / "pkgs" / "matrix" / "answer.c").write_text((DATA / "answer.c").read_text() + "/* 2 */\n")
+    spec = make_spec(tmp_path / "matrix.toml", simulator, trees)
+    killed, whole = tmp_path / "killed.sqlite", tmp_path / "whole.sqlite"
+    for enough in (1, 9):
+        command = ["filcross", "matrix", "run", "--spec", spec, "--ledger", killed]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            wait_for(killed, enough, process)
+            process.send_signal(signal.SIGKILL)
+    code, document, said = matrix("run", "--spec", spec, "--ledger", killed)
+    assert "goes on" in said
+    assert code == 0
+    found = {cell["cell"]: cell["result"] for cell in document["run"]["cells"]}
+    assert len(found) == 16
+    for cell, result in found.items():
+        name = Path(cell).name
+        assert (result["status"], result["stage"], result["cause"]) == EXPECTED[name], cell
+    with ledgers.open_ledger(killed) as book:
+        assert len(book.runs()) == 1
+        assert len(book.results()) == 16
+    assert matrix("run", "--spec", spec, "--ledger", whole)[0] == 0
+    assert content(killed) == content(whole)
+
+
+def wait_for(ledger: Path, enough: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a ledger has some results."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        if ledger.exists():
+            with ledgers.open_ledger(ledger, make=True) as book:
+                if len(book.results()) >= enough:
+                    return
+        time.sleep(0.1)
+    raise AssertionError(f"the run ended, or did not come to {enough} results")
+
+
+def test_a_planted_native_library_is_named_with_its_cause(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree])
+    ledger, site = tmp_path / "ledger.sqlite", tmp_path / "site"
+    common = ("--spec", spec, "--ledger", ledger)
+    assert matrix("run", *common, "--run", "monday")[0] == 0
+    (tree / "pkgs" / "matrix" / "lies.nix").write_text("true\n")
+    code, document, said = matrix("run", *common, "--run", "tuesday")
+    assert code == 1
+    outcomes = {Path(cell["cell"]).name: cell for cell in document["run"]["cells"]}
+    assert outcomes["liar"]["outcome"] == "regression"
+    assert outcomes["good"]["result"]["known"] is True
+    assert outcomes["broken"]["result"]["known"] is True
+    assert "built in" not in said.split("liar")[0]
+    code, document, _ = matrix("diff", "monday", "tuesday", "--ledger", ledger)
+    assert code == 1
+    change = document["changes"][0]
+    assert (change["kind"], change["cell"]) == ("regression", "tree/simulator/liar")
+    why = "\n".join(change["why"])
+    assert "cause: package" in why
+    assert "new finding FILC-E201 in bin/answer" in why
+    assert "libc.so.6" in why
+    assert [other["kind"] for other in document["changes"][1:]] == ["unchanged"] * 7
+    _, document, _ = matrix("history", "liar", "--ledger", ledger)
+    assert [item["status"] for item in document["results"]] == ["pass", "fail"]
+    assert matrix("report", "--ledger", ledger, "--output", site)[0] == 0
+    first_row = (site / "index.html").read_text().split("<tbody>")[2].splitlines()[1]
+    assert "regression" in first_row
+    assert "liar" in first_row
+    page = (site / "cells" / "tree" / "simulator" / "liar.html").read_text()
+    assert "FILC-E201" in page
+    assert "<svg" in page
+    cases = {case.get("name"): case for case in ET.parse(site / "junit.xml").iter("testcase")}
+    failure = cases["liar"].find("failure")
+    assert failure is not None
+    assert failure.get("type") == "regression"
+    assert "**regression** tree/simulator/liar" in (site / "summary.md").read_text()
+
+
+def test_shards_merge_into_the_whole(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree])
+    whole, merged = tmp_path / "whole.sqlite", tmp_path / "merged.sqlite"
+    assert matrix("run", "--spec", spec, "--ledger", whole, "--run", "night")[0] == 0
+    parts = []
+    for number in (1, 2):
+        parts.append(tmp_path / f"{number}.sqlite")
+        arguments = ("--spec", spec, "--ledger", parts[-1], "--run", "night", "--shard", f"{number}/2")
+        assert matrix("run", *arguments)[0] in (0, 4)
+    assert matrix("merge", *parts, "--ledger", merged)[0] == 0
+    assert content(merged) == content(whole)
+
+
+def test_what_is_expected_to_fail_and_what_was_fixed(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    expect = '[expect]\n"*/broken" = "fails: on purpose, https://example.org/1"\n"*/good" = "fails: not yet"'
+    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree], expect)
+    code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l", "--fail-on", "any")
+    outcomes = {
+        cell["cell"].rsplit("/", maxsplit=1)[-1]: cell["outcome"] for cell in document["run"]["cells"]
+    }
+    assert code == 1  # needsBroken and throws are not expected to fail
+    assert outcomes["broken"] == "expected failure"
+    assert outcomes["good"] == "newly fixed"
+    assert outcomes["needsBroken"] == "blocked"
+
+
+def test_time_that_is_over_leaves_cells_not_run(simulator: Toolchain, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path / "matrix.toml", simulator, [make_tree(tmp_path / "tree")])
+    code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l", "--time-limit", "0")
+    assert code == 4
+    assert document["run"]["counts"] == {"not run": 8}
+    assert document["run"]["ended"] is None
+
+
+def test_what_cannot_be_had_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    spec = tmp_path / "matrix.toml"
+    spec.write_text(
+        f'[trees.none]\nnixpkgs = "{tmp_path}/none"\n[toolchains.simulator]\n[sets]\nall = ["hello"]\n'
+    )
+    code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l")
+    assert code == 4
+    (cell,) = document["run"]["cells"]
+    assert cell["outcome"] == "skipped"
+    assert "none" in cell["result"]["message"]
+
+
+def test_bisect_finds_the_commit_and_remembers(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+        done = subprocess.run(
+            ["git", "-C", tree, *identity, *arguments], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    commits = []
+    for number in range(6):
+        (tree / "note").write_text(f"{number}\n")
+        if number == 3:
+            (tree / "pkgs" / "matrix" / "lies.nix").write_text("true\n")
+        git("add", "-A")
+        git("commit", "-qm", f"number {number}")
+        commits.append(git("rev-parse", "HEAD"))
+    common = ("--tree", tree, "--toolchain", simulator.root, "--ledger", tmp_path / "l")
+    code, document, said = matrix("bisect", "liar", "--good", commits[0], "--bad", "HEAD", *common)
+    assert code == 0, said
+    assert (document["last_good"], document["first_bad"]) == (commits[2], commits[3])
+    assert len(document["steps"]) <= 5
+    assert git("status", "--porcelain") == ""
+    before = content(tmp_path / "l")
+    assert matrix("bisect", "liar", "--good", commits[0], "--bad", "HEAD", *common)[1] == document
+    assert content(tmp_path / "l") == before
+    code, document, _ = matrix("bisect", "liar", "--good", commits[4], "--bad", commits[5], *common)
+    assert code == 2
+    assert "is bad, not good" in document["error"]["message"]
+    code, document, _ = matrix("bisect", "liar", "--good", commits[5], "--bad", commits[4], *common)
+    assert code == 2
+    assert "does not come before" in document["error"]["message"]
