@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 FILC_SIDE = "x86_64-unknown-linux-filc"
-CAUSES = ("source", "simulator", "bootstrap", "overlay", "package", "machine", "tree", UNKNOWN)
+CAUSES = ("source", "simulator", "bootstrap", "overlay", "package", "machine", "tree", "language", UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

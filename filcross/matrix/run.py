@@ -20,7 +20,7 @@ from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
 from filcross.matrix import causes, smoke
 from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED, FailedDerivation, Ledger, Result, now
 from filcross.nix import build as nix_build
-from filcross.nix import evaluate
+from filcross.nix import evaluate, graph, languages
 from filcross.report.json import render
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class _Group:
             if self._is_late():
                 return False
             found = dict(self._derivations(prepared, cells[start : start + CHUNK]))
-            todo = [(cell, found[cell]) for cell in cells[start : start + CHUNK] if cell in found]
+            todo = self._without_other_languages(prepared, found)
             for first in range(0, len(todo), self.options.jobs):
                 if self._is_late():
                     return False
@@ -159,6 +159,26 @@ class _Group:
             )
         for attribute, derivation in found.items():
             yield names[attribute], derivation
+
+    def _without_other_languages(
+        self, prepared: Prepared, found: Mapping[Cell, str]
+    ) -> Sequence[tuple[Cell, str]]:
+        """Return the cells that can be Fil-C code; note of the others which language is in the way."""
+        if not found:
+            return ()
+        roots = {cell.attribute: derivation for cell, derivation in found.items()}
+        whole = graph.Graph(roots, graph.read_derivations(roots.values()), frozenset())
+        refused: dict[str, str] = {}
+        for boundary in languages.boundaries(whole):
+            for attribute in boundary.attributes:
+                way = whole.path_to(roots[attribute], boundary.derivation)
+                mine = replace(boundary, attributes=(attribute,), path=way)
+                refused.setdefault(attribute, languages.sentence(mine))
+        for cell, derivation in found.items():
+            if cell.attribute in refused:
+                draft = _Draft(self, cell, prepared, derivation)
+                self._add(draft.result(SKIPPED, EVALUATE, cause="language", message=refused[cell.attribute]))
+        return [item for item in found.items() if item[0].attribute not in refused]
 
     def _together(self, prepared: Prepared, cells: Sequence[tuple[Cell, str]]) -> None:
         """Do some cells whose builds go side by side."""
@@ -198,7 +218,10 @@ class _Group:
         if tree.seed:
             pipeline.seed_sources(prepared, wanted, lambda _: None, suites=tree.suites)
         roots = pipeline.roots_of(prepared, list(wanted))
-        return nix_build.build(prepared.nix, wanted, roots=roots, watcher=self.reporter.watcher)
+        record = pipeline.recorder(prepared)
+        return nix_build.build(
+            prepared.nix, wanted, roots=roots, watcher=self.reporter.watcher, record=record
+        )
 
     def _blocked(self, prepared: Prepared, derivation: str) -> FailedDerivation | None:
         failures = self.ledger.failures()

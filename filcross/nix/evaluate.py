@@ -136,6 +136,15 @@ def derivations(
             found.update(more)
             failures += others
         return found, failures
+    return _one_by_one(nix, packages, attributes, roots, refuse_unknown=refuse_unknown)
+
+
+def _one_by_one(
+    nix: Nix, packages: PackageSet, attributes: Sequence[str], roots: Path, *, refuse_unknown: bool
+) -> tuple[dict[str, str], list[EvaluationFailure]]:
+    """Evaluate each attribute by itself; see `derivations`."""
+    found: dict[str, str] = {}
+    failures: list[EvaluationFailure] = []
     for attribute in attributes:
         done = nix.instantiate(
             entry_file(),

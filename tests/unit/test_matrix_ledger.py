@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from filcross import resources
 from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
 from filcross.matrix import causes, compare, ledger, outcomes
 from filcross.matrix.ledger import FailedDerivation, Result
@@ -242,3 +244,10 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
 def test_the_cause_follows_the_evidence(evidence: causes.Evidence, kind: str) -> None:
     assert causes.classify(evidence).kind == kind
     assert causes.classify(evidence).why
+
+
+def test_every_rule_names_a_cause_that_is_one() -> None:
+    rules = tomllib.loads((resources.data_dir() / "causes.toml").read_text())["rule"]
+    assert {rule["cause"] for rule in rules} <= set(causes.CAUSES)
+    known = {"cause", "why", "stage", "name", "text", "side", "fixed", "simulated"}
+    assert all({"cause", "why"} < set(rule) <= known for rule in rules)
