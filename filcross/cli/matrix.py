@@ -101,6 +101,10 @@ def run(
         float | None,
         typer.Option(metavar="MINUTES", help="Begin no cell after this time; the rest is `not run`."),
     ] = None,
+    build_timeout: Annotated[
+        float | None,
+        typer.Option(metavar="MINUTES", help="Stop a build that takes longer (Nix's setting `timeout`)."),
+    ] = None,
     fail_on: Annotated[
         str, typer.Option(metavar="regression|any", help="What makes the exit code 1.")
     ] = "regression",
@@ -138,7 +142,13 @@ def run(
         raise UsageError(f"`{fail_on}` is not a value for --fail-on", hint="choose regression or any")
     part = specs.parse_shard(shard)
     matrix = specs.read(spec)
-    _pass_on(builders=builders, store=nix_store, substituters=substituters, jobs=jobs)
+    given = {
+        "builders": builders,
+        "extra-substituters": substituters,
+        "max-jobs": str(jobs) if jobs > 1 else None,
+        "timeout": None if build_timeout is None else str(round(build_timeout * _MINUTE)),
+    }
+    _pass_on({name: value for name, value in given.items() if value is not None}, nix_store)
     deadline = None if time_limit is None else time.monotonic() + time_limit * _MINUTE
     with ExitStack() as stack:
         file = _ledger_file(ledger)
@@ -511,13 +521,12 @@ def _settings(wishes: Mapping[str, str | None], store: str | None) -> Settings:
     return replace(config.load({"store": store}), **chosen, ports=())
 
 
-def _pass_on(*, builders: str | None, store: str | None, substituters: str | None, jobs: int) -> None:
+def _pass_on(given: Mapping[str, str], store: str | None) -> None:
     """Put what is Nix's own business into its environment (nix.conf(5): NIX_CONFIG)."""
-    given = {"builders": builders, "extra-substituters": substituters, "max-jobs": jobs if jobs > 1 else None}
-    lines = [f"{name} = {value}" for name, value in given.items() if value is not None]
-    if any("\n" in line for line in lines):
+    if any("\n" in value for value in given.values()):
         raise UsageError("a setting for Nix holds a line break", hint="separate builders by `;`")
-    if lines:
+    if given:
+        lines = [f"{name} = {value}" for name, value in given.items()]
         os.environ["NIX_CONFIG"] = "\n".join([os.environ.get("NIX_CONFIG", ""), *lines])
     if store is not None:
         os.environ["NIX_REMOTE"] = store
