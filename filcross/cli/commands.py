@@ -21,6 +21,7 @@ MODULES = {
     "build": "build",
     "seed-sources": "seed_sources",
     "verify": "verify",
+    "why": "why",
     "matrix": "matrix",
     "cache": "cache",
 }

@@ -105,8 +105,8 @@ def verify(
     accepted = [*waiver.from_tables(config.tables("waiver"))]
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
-    runtimes = _runtimes(toolchain, trust_runtime or [], out)
-    wanted, roots, references = _with_closure(paths, out, closure=closure)
+    runtimes = runtimes_of(toolchain, trust_runtime or [], out)
+    wanted, roots, references = with_closure(paths, out, closure=closure)
     report = inspect.inspect(wanted, policy.policy_for(runtimes))
     report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
     report = packages.attach(report, roots, references)
@@ -119,7 +119,7 @@ def verify(
     raise typer.Exit(report.exit_code)
 
 
-def _with_closure(
+def with_closure(
     paths: list[Path], out: Output, *, closure: bool
 ) -> tuple[list[Path], dict[str, Root], dict[str, tuple[str, ...]]]:
     """Return what to judge, the store paths asked for, and who refers to whom among those below them."""
@@ -137,7 +137,7 @@ def _with_closure(
     return [*outside, *found.paths], roots, found.references
 
 
-def _runtimes(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:
+def runtimes_of(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:
     """Return the known runtimes: trusted folders, and the toolchain named or all that are installed."""
     from filcross import config
     from filcross.elf import policy

@@ -11,7 +11,7 @@ from filcross.elf.verdict import BAD
 from filcross.report import page, picture, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from filcross.elf.verdict import FileReport, Report
 
@@ -44,17 +44,20 @@ def _picture(report: Report) -> tuple[str, int]:
     """Return a picture of the processes (empty: there is none), and how many files it leaves out."""
     wanted = [file for file in report.files if file.kind in _PICTURED and not _is_alone(file)]
     wanted.sort(key=lambda file: (file.outcome not in ("bad", "open"), file.path))
+    same = _links(report)
     nodes: dict[str, picture.Node] = {}
     edges: dict[tuple[str, str], None] = {}
     left_out = 0
     for file in wanted:
-        own = {node.id: node for node in _nodes(file)}
+        own = {node.id: node for node in _nodes(file, same)}
         if len(nodes.keys() | own.keys()) > _SHOWN and nodes:
             left_out += 1
             continue
-        nodes = own | nodes if file.path not in nodes else nodes | own
+        nodes = own | nodes
         nodes[file.path] = own[file.path]
-        edges.update(dict.fromkeys(_edges(file)))
+        edges.update(
+            dict.fromkeys((same.get(tail, tail), same.get(head, head)) for tail, head in _edges(file))
+        )
     if not nodes:
         return "", left_out
     described = f"Who loads whom: {len(nodes)} files and {len(edges)} arrows, as in the tables of the files"
@@ -62,17 +65,29 @@ def _picture(report: Report) -> tuple[str, int]:
     return picture.draw(list(nodes.values()), ends, description=described), left_out
 
 
+def _links(report: Report) -> dict[str, str]:
+    """Return which file of the report the links to it are, told by the names: libz.so.1 of libz.so.1.3."""
+    files = {file.path for file in report.files}
+    longer: dict[str, set[str]] = {}
+    for path in files:
+        short = path
+        while ".so." in posixpath.basename(short):
+            short = short.rpartition(".")[0]
+            longer.setdefault(short, set()).add(path)
+    return {link: paths.pop() for link, paths in longer.items() if len(paths) == 1 and link not in files}
+
+
 def _is_alone(file: FileReport) -> bool:
     return not file.libraries and file.loader is None
 
 
-def _nodes(file: FileReport) -> Iterator[picture.Node]:
+def _nodes(file: FileReport, same: Mapping[str, str]) -> Iterator[picture.Node]:
     codes = ", ".join(finding.code for finding in file.findings if finding.severity != "info")
     yield _node(file.path, file.verdict, f"{file.path}: {file.verdict}{f' ({codes})' if codes else ''}")
     for library in file.libraries:
         path = library.path or library.name
         tone = _MISSING if library.path is None else library.verdict or _NOT_JUDGED
-        yield _node(path, tone, f"{path}: {tone}")
+        yield _node(same.get(path, path), tone, f"{path}: {tone}")
     if _has_wrong_loader(file):
         yield _node(file.loader or "", "foreign", f"{file.loader}: the loader of {file.path}")
 

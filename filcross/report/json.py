@@ -43,7 +43,7 @@ def _waiver(use: Use) -> dict[str, Any]:
         "reason": waiver.reason,
         "owner": waiver.owner,
         "expires": waiver.expires.isoformat() if waiver.expires is not None else None,
-        "origin": _text(waiver.origin),
+        "origin": plain(waiver.origin),
         "state": use.state,
         "files": use.files,
     }
@@ -64,12 +64,12 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     if comparison is None:
         return None
     return {
-        "baseline": _text(comparison.baseline),
+        "baseline": plain(comparison.baseline),
         **{
             name: {
-                "new": [_text(item) for item in changes.new],
-                "fixed": [_text(item) for item in changes.fixed],
-                "unchanged": [_text(item) for item in changes.unchanged],
+                "new": [plain(item) for item in changes.new],
+                "fixed": [plain(item) for item in changes.fixed],
+                "unchanged": [plain(item) for item in changes.unchanged],
             }
             for name, changes in (("files", comparison.files), ("findings", comparison.findings))
         },
@@ -82,13 +82,13 @@ def _place(report: Report, file: FileReport) -> dict[str, Any]:
     steps = packages.chain(report, file) if file.verdict in BAD else ()
     return {
         "package": found[0] if found is not None else None,
-        "chain": [{"what": step.what, "text": _text(step.text)} for step in steps],
+        "chain": [{"what": step.what, "text": plain(step.text)} for step in steps],
     }
 
 
 def _file(file: FileReport) -> dict[str, Any]:
     return {
-        "path": _text(file.path),
+        "path": plain(file.path),
         "kind": file.kind,
         "machine": file.machine,
         "verdict": file.verdict,
@@ -96,25 +96,25 @@ def _file(file: FileReport) -> dict[str, Any]:
         "confidence": file.confidence,
         "role": file.role,
         "toolchain": file.toolchain,
-        "loader": _text(file.loader) if file.loader is not None else None,
-        "needed": [_text(name) for name in file.needed],
+        "loader": plain(file.loader) if file.loader is not None else None,
+        "needed": [plain(name) for name in file.needed],
         "libraries": [_library(library) for library in file.libraries],
         "filc_symbols": {"defined": file.symbols[0], "imported": file.symbols[1]},
         "findings": [_finding(finding) for finding in file.findings],
         "members": [_file(member) for member in file.members],
-        "waived": [_text(item) for item in file.waived],
+        "waived": [plain(item) for item in file.waived],
         "accepted": file.accepted,
         "trusted": file.trusted,
-        "same_as": [_text(path) for path in file.same_as],
+        "same_as": [plain(path) for path in file.same_as],
     }
 
 
 def _library(library: Library) -> dict[str, Any]:
     return {
-        "name": _text(library.name),
-        "path": _text(library.path) if library.path is not None else None,
-        "how": _text(library.how),
-        "needed_by": _text(library.needed_by) if library.needed_by is not None else None,
+        "name": plain(library.name),
+        "path": plain(library.path) if library.path is not None else None,
+        "how": plain(library.how),
+        "needed_by": plain(library.needed_by) if library.needed_by is not None else None,
         "direct": library.direct,
         "verdict": library.verdict,
     }
@@ -125,11 +125,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "severity": finding.severity,
         "title": finding_titles().get(finding.code, finding.code),
-        "message": _text(finding.message),
-        "evidence": [_text(item) for item in finding.evidence],
+        "message": plain(finding.message),
+        "evidence": [plain(item) for item in finding.evidence],
     }
 
 
-def _text(value: str) -> str:
+def plain(value: str) -> str:
     """Return text that every JSON reader takes: bytes that are not UTF-8 as backslash escapes."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

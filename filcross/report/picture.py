@@ -260,4 +260,5 @@ def _pressed(columns: Sequence[Sequence[str]], tops: dict[str, int], limit: int)
             size = (_HEIGHT if not node.startswith("\0") else _BEND) + _GAP
             below = tops[column[position + 1]] if position + 1 < len(column) else limit
             tops[node] = max(0, min(tops[node], below - size))
-    return tops
+    highest = min(tops.values(), default=0)
+    return {node: top - highest for node, top in tops.items()}

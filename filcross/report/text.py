@@ -136,7 +136,7 @@ def _file(report: Report, file: FileReport, verbose: int, paint: Callable[[str, 
             )
     for finding in file.findings:
         if verbose or finding.severity != "info":
-            yield from _finding(finding, verbose, paint)
+            yield from finding_lines(finding, verbose, paint)
     yield from _chain(report, file, paint)
     yield from _members(file, verbose, paint)
     for waived in file.waived:
@@ -146,7 +146,7 @@ def _file(report: Report, file: FileReport, verbose: int, paint: Callable[[str, 
 def _chain(report: Report, file: FileReport, paint: Callable[[str, str], str]) -> Iterator[str]:
     """Say what brings a bad file in, where that is more than its path."""
     steps = packages.chain(report, file) if file.verdict in BAD else ()
-    if len(steps) > 1:
+    if {step.what for step in steps} - {packages.FILE, packages.SYMBOL}:
         texts = [_name(step.text) if step.what == packages.STORE_PATH else step.text for step in steps]
         yield paint(f"  because    {' → '.join(map(printable, texts))}", "dim")
 
@@ -158,12 +158,16 @@ def _members(file: FileReport, verbose: int, paint: Callable[[str, str], str]) -
         yield f"             {member.verdict:<12} {printable(name)}"
         for finding in member.findings:
             if verbose or finding.severity != "info":
-                yield from (f"  {line}" for line in _finding(finding, verbose, paint))
+                yield from (f"  {line}" for line in finding_lines(finding, verbose, paint))
     if not verbose and len(shown) > _MEMBERS:
         yield f"             and {len(shown) - _MEMBERS} more members (-v shows them)"
 
 
-def _finding(finding: Finding, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+def finding_lines(
+    finding: Finding, verbose: int, paint: Callable[[str, str], str] | None = None
+) -> Iterator[str]:
+    """Yield a finding and what it rests on as lines; arguments as for `render`."""
+    paint = paint or _plain
     yield f"  {paint(finding.code, _STYLES[finding.severity])}  {printable(finding.message)}"
     shown = finding.evidence if verbose > 1 else finding.evidence[:_SHOWN]
     more = len(finding.evidence) - len(shown)

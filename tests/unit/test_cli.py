@@ -28,6 +28,7 @@ COMMANDS = [
     "seed-sources",
     "toolchain",
     "verify",
+    "why",
 ]
 
 

@@ -128,6 +128,18 @@ def test_a_picture_of_thousands_stays_small_and_shows_what_is_bad() -> None:
     assert re.search(r"19\d\d files are left out", page)
 
 
+def test_a_link_to_a_library_is_the_library() -> None:
+    library = replace(
+        PROGRAM, path="/l/liba.so.1.2", kind="library", verdict="filc", findings=(), loader=None
+    )
+    needed = Library("liba.so.1", "/l/liba.so.1", "RUNPATH", "/p", direct=True, verdict="filc")
+    program = replace(library, path="/p", kind="executable", libraries=(needed,))
+    (drawing,) = strict(html.render(replace(REPORT, files=(program, library)))).iter(f"{SVG}svg")
+    names = [next(item.itertext(), "") for item in drawing.iter(f"{SVG}text") if item.get("class") != "tone"]
+    assert sorted(names).count("liba.so.1.2") == 1
+    assert "liba.so.1" not in names
+
+
 def test_an_empty_report_is_a_page() -> None:
     root = strict(html.render(Report((), (), {}, ())))
     assert not list(root.iter(f"{SVG}svg"))
