@@ -153,6 +153,16 @@ def check_counting(prepared: pipeline.Prepared, attribute: str) -> None:
     assert set(verdicts(prepared, out).values()) == {"filc"}
 
 
+def check_cxx(prepared: pipeline.Prepared, attribute: str) -> None:
+    """C++: exceptions from a library, with the C++ library of the toolchain and no other."""
+    out = build(prepared, attribute)["out"]
+    for program in (out / "bin").iterdir():
+        assert run(program, "b c a", "d\te") == "a b c 3\na control character at 1"
+    judged = verdicts(prepared, out)
+    assert {"sorted", "libwords.so.1" if attribute == "cxx-make" else "libwords.so.1.2.3"} <= set(judged)
+    assert set(judged.values()) == {"filc"}
+
+
 def check_autotools(prepared: pipeline.Prepared, source: Path) -> None:
     """Libtool's lists of symbols, which it makes with nm, hold the C names."""
     out = build(prepared, "autotools", source=source)["out"]

@@ -46,5 +46,18 @@ def test_cmake_and_meson(builder: str, prepared: pipeline.Prepared) -> None:
     packages.check_counting(prepared, builder)
 
 
+@pytest.fixture
+def with_cxx(cxx_simulator: Toolchain) -> pipeline.Prepared:
+    settings = config.load({"nixpkgs": "embedded", "toolchain": str(cxx_simulator.root)})
+    return pipeline.prepare(settings, lambda _: None)
+
+
+@pytest.mark.parametrize("attribute", ["cxx-make", "cxx-cmake"])
+def test_cxx(attribute: str, with_cxx: pipeline.Prepared) -> None:
+    if attribute == "cxx-cmake" and shutil.which("cmake") is None:
+        pytest.skip("no cmake on this machine, so THIS TEST DID NOT RUN")
+    packages.check_cxx(with_cxx, attribute)
+
+
 def test_autotools_with_libtool(prepared: pipeline.Prepared, shared_folder: Path) -> None:
     packages.check_autotools(prepared, packages.configured(shared_folder))

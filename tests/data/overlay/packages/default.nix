@@ -170,6 +170,28 @@ in
     }
   );
 
+  cxx-make = stdenv.mkDerivation {
+    name = "cxx-with-make";
+    src = ./cxx;
+    preConfigure = "rm CMakeLists.txt";
+    makeFlags = [ "PREFIX=$(out)" ];
+  };
+
+  cxx-cmake = stdenv.mkDerivation (
+    {
+      name = "cxx-with-cmake";
+      src = ./cxx;
+      nativeBuildInputs = [ (tool "cmake" [ "cmake" ]) ];
+    }
+    // lib.optionalAttrs (!(buildPackages ? cmake)) {
+      configurePhase = ''
+        mkdir build
+        cd build
+        cmake -DCMAKE_INSTALL_PREFIX=$out -DCMAKE_CXX_COMPILER=$CXX ..
+      '';
+    }
+  );
+
   autotools = stdenv.mkDerivation {
     name = "with-autotools";
     src = builtins.path {

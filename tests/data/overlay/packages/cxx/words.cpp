@@ -1,0 +1,19 @@
+#include "words.hpp"
+
+#include <cctype>
+#include <sstream>
+
+BadText::BadText(const std::string &why, std::size_t where) : std::invalid_argument(why), place(where) {}
+BadText::~BadText() = default;
+
+std::vector<std::string> words(const std::string &text)
+{
+    for (std::size_t at = 0; at < text.size(); at++)
+        if (std::iscntrl(static_cast<unsigned char>(text[at])))
+            throw BadText("a control character", at);
+    std::istringstream stream(text);
+    std::vector<std::string> found;
+    for (std::string word; stream >> word;)
+        found.push_back(word);
+    return found;
+}
