@@ -51,7 +51,7 @@ class Setting:
 class Settings:
     """All settings of a run. `None` means: not configured, let the station choose.
 
-    `ports` are the tables [ports] of the files, as `tables` returns them.
+    `ports` are the tables [ports] of the files, as `tables` returns them, and `knobs` the tables [overlay].
     """
 
     nixpkgs: Setting
@@ -60,6 +60,7 @@ class Settings:
     store: Setting
     overlays: Setting
     ports: tuple[tuple[str, Any], ...] = ()
+    knobs: tuple[tuple[str, Any], ...] = ()
 
 
 def cache_path() -> Path:
@@ -113,7 +114,8 @@ def load(flags: dict[str, str | None], *, start: Path | None = None) -> Settings
                 hint=f"choose one of: {', '.join(choices)}",
             )
         chosen[name] = setting
-    return Settings(**chosen, ports=tuple(_in_layers("ports", layers)))
+    ports, knobs = (tuple(_in_layers(name, layers)) for name in ("ports", "overlay"))
+    return Settings(**chosen, ports=ports, knobs=knobs)
 
 
 def candidates(

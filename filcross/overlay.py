@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import errno
 import fcntl
 import hashlib
@@ -24,7 +25,7 @@ from filcross.toolchain.layout import refuse_for_builds
 from filcross.toolchain.releases import to_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from filcross.ports.catalogue import Catalogue
     from filcross.toolchain.layout import Toolchain
@@ -41,6 +42,18 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 
 
 @dataclass(frozen=True, slots=True)
+class Knobs:
+    """What a user can choose about the overlay.
+
+    `checks`: packages run their tests where the tree has them do so. `refuse_languages`: packages in
+    languages that cannot be Fil-C are refused while they are evaluated.
+    """
+
+    checks: bool = True
+    refuse_languages: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Overlay:
     """An overlay folder (`import root` in Nix gives the overlay) and the parameters it was written with."""
 
@@ -48,8 +61,38 @@ class Overlay:
     parameters: Mapping[str, Any]
 
 
-def write_overlay(toolchain: Toolchain, output: Path, ports: Catalogue | None = None) -> Overlay:
-    """Write the overlay for `toolchain` with `ports` (default: all shipped ones) to a folder and return it.
+def knobs(tables: Sequence[tuple[str, Any]], flags: Mapping[str, bool | None] | None = None) -> Knobs:
+    """Return the knobs that `flags` (None: not given) and the tables `[overlay]` of settings files set.
+
+    Flags win, then the first table that names a knob (`config.tables`). Raises `UsageError` for a table that
+    names something else, or gives a knob no truth value.
+    """
+    names = {field.name.replace("_", "-"): field.name for field in dataclasses.fields(Knobs)}
+    chosen: dict[str, bool] = {}
+    for origin, table in reversed(tables):
+        if not isinstance(table, dict):
+            raise UsageError(f"`overlay` in {origin} is no table", hint="write [overlay] and its knobs below")
+        for name, value in table.items():
+            if name not in names:
+                raise UsageError(
+                    f"the overlay has no knob `{name}` ({origin})", hint=f"its knobs are: {', '.join(names)}"
+                )
+            if not isinstance(value, bool):
+                raise UsageError(
+                    f"the knob `{name}` of the overlay is on or off ({origin})",
+                    hint=f"write {name} = true, or {name} = false",
+                )
+            chosen[names[name]] = value
+    chosen |= {name: value for name, value in (flags or {}).items() if value is not None}
+    return Knobs(**chosen)
+
+
+def write_overlay(
+    toolchain: Toolchain, output: Path, ports: Catalogue | None = None, knobs: Knobs | None = None
+) -> Overlay:
+    """Write the overlay for `toolchain` to a folder and return it.
+
+    `ports` are all shipped ones, and `knobs` the defaults, unless others are given.
 
     The folder is wholly old or wholly new at any moment, and a second run with the same content leaves it as
     it is. A folder that is there already is replaced only if it is an overlay that filcross wrote, without
@@ -66,6 +109,9 @@ def write_overlay(toolchain: Toolchain, output: Path, ports: Catalogue | None = 
         "schema_version": SCHEMA_VERSION,
         "generator": f"{GENERATOR} {__version__}",
         "toolchain": _describe(toolchain),
+        "knobs": {
+            name.replace("_", "-"): value for name, value in dataclasses.asdict(knobs or Knobs()).items()
+        },
         "files": {name: _sha256(data) for name, data in content.items()},
     }
     content[PARAMETERS] = (json.dumps(parameters, indent=2) + "\n").encode()

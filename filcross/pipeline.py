@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from filcross.nix.evaluate import EvaluationFailure, PackageSet
     from filcross.nix.plan import Plan
     from filcross.nixpkgs.source import Source
-    from filcross.overlay import Overlay
+    from filcross.overlay import Knobs, Overlay
     from filcross.ports.catalogue import Catalogue
     from filcross.sources import SeedReport
     from filcross.toolchain.layout import Toolchain
+
+# Attributes of entry.nix: what every build of a package set needs.
+_TOOLCHAIN = ("libc", "compiler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,13 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     Raises the errors of its steps: a tree that is none, a toolchain that is missing, a store that cannot be
     used, no space.
     """
-    from filcross.overlay import write_overlay
+    from filcross.overlay import knobs, write_overlay
     from filcross.ports import catalogue
     from filcross.toolchain import install, nixstore
     from filcross.toolchain.selection import select
 
     ports = catalogue.with_users(settings.ports)
+    chosen_knobs = knobs(settings.knobs)
     version = command.version()
     overlays = evaluate.user_overlays(settings.overlays.value)
     chosen = source.resolve(
@@ -99,7 +103,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     if nixstore.add_archive(nix, toolchain, install.nix_roots()) is not None:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
-    overlay = write_overlay(toolchain, overlay_folder(toolchain, ports), ports)
+    overlay = write_overlay(toolchain, overlay_folder(toolchain, ports, chosen_knobs), ports, chosen_knobs)
     if overlays:
         tell(f"overlays after Fil-C's: {', '.join(map(str, overlays))} ({settings.overlays.origin})")
     packages = evaluate.PackageSet(tree, overlay.root, bootstrap, overlays)
@@ -133,11 +137,12 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
     return folder
 
 
-def overlay_folder(toolchain: Toolchain, ports: Catalogue) -> Path:
-    """Return the folder in the cache for the overlay of a toolchain with these ports."""
+def overlay_folder(toolchain: Toolchain, ports: Catalogue, knobs: Knobs | None = None) -> Path:
+    """Return the folder in the cache for the overlay of a toolchain with these ports and knobs."""
+    from filcross.overlay import Knobs
     from filcross.ports import catalogue
 
-    facts = str(toolchain.root) + ("" if ports is catalogue.shipped() else ports.digest)
+    facts = f"{toolchain.root} {knobs or Knobs()}" + ("" if ports is catalogue.shipped() else ports.digest)
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     return config.cache_dir() / config.OVERLAYS / f"{toolchain.name}-{key}"
 
@@ -177,6 +182,7 @@ def build(
         languages.refuse(graph.read_derivations(derivations.values()), derivations, allowed_languages)
     if seed is not None:
         seed(derivations)
+    runtime = libc(prepared, roots, watcher=watcher)
     results = nix_build.build(
         prepared.nix,
         derivations,
@@ -185,10 +191,8 @@ def build(
         keep_going=keep_going,
         record=recorder(prepared),
     )
-    runtime = None
-    if any(result.built for result in results):
-        runtime = libc(prepared, roots)
-    return Built(tuple(results), tuple(failures), runtime)
+    built = any(result.built for result in results)
+    return Built(tuple(results), tuple(failures), runtime if built else None)
 
 
 def plan(
@@ -229,23 +233,29 @@ def recorder(prepared: Prepared) -> Callable[[history.Build], None]:
     return record
 
 
-def libc(prepared: Prepared, roots: Path) -> BuildResult:
-    """Build the Fil-C libc of a package set, whose files the inspector has to know.
+def libc(prepared: Prepared, roots: Path, *, watcher: Watcher | None = None) -> BuildResult:
+    """Build the Fil-C libc of a package set, whose files the inspector has to know, and its compiler.
 
-    `roots` is a folder for garbage-collector roots. Raises `BuildFailedError` where it does not evaluate.
+    `roots` is a folder for garbage-collector roots, and both get their own: what is built refers to the libc,
+    but nothing refers to the compiler, which other builds will need. The result is the libc's; where it
+    failed, packages fail for the same cause. Raises `BuildFailedError` where they do not evaluate.
     """
     done = prepared.nix.instantiate(
-        evaluate.entry_file(), ["libc"], arguments=prepared.packages.arguments(), roots=roots / "libc"
+        evaluate.entry_file(),
+        _TOOLCHAIN,
+        arguments=prepared.packages.arguments(),
+        roots=roots / "toolchain",
     )
     if done.exit_code != 0:
         raise BuildFailedError(
-            "the Fil-C libc of this package set cannot be evaluated",
+            "the Fil-C toolchain of this package set cannot be evaluated",
             hint="this is a fault of the overlay: please report it",
             details=tuple(done.stderr.splitlines()[-10:]),
         )
-    derivation = str((roots / "libc").resolve())
-    (result,) = nix_build.build(prepared.nix, {"libc": derivation}, roots=roots / "libc-outputs")
-    return result
+    lines = done.stdout.split("\n")[:-1]
+    derivations = {name: evaluate.derivation(line) for name, line in zip(_TOOLCHAIN, lines, strict=True)}
+    results = nix_build.build(prepared.nix, derivations, roots=roots / "toolchain-outputs", watcher=watcher)
+    return next(result for result in results if result.attribute == "libc")
 
 
 def revision(prepared: Prepared) -> str:

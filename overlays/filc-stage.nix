@@ -18,6 +18,8 @@ let
       lib
       ;
   };
+  recipes = import ./recipes.nix { inherit parameters prev lib; };
+  refusedLanguages = import ./knobs/languages.nix { inherit parameters prev lib; };
   answers = import ./libc {
     inherit
       parameters
@@ -43,3 +45,5 @@ otherSets
 }
 // flavour
 // answers
+// recipes
+// refusedLanguages

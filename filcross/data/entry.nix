@@ -41,4 +41,5 @@ in
   inherit (pkgs) pkgsCross;
   attributeNames = builtins.attrNames pkgs.pkgsCross.filc;
   libc = pkgs.pkgsCross.filc.stdenv.cc.libc;
+  compiler = pkgs.pkgsCross.filc.stdenv.cc;
 }

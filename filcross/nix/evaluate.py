@@ -125,7 +125,7 @@ def derivations(
     lines = together.stdout.split("\n")[:-1]
     if together.exit_code == 0 and len(lines) == len(attributes):
         for attribute, line in zip(attributes, lines, strict=True):
-            found[attribute] = _derivation(line)
+            found[attribute] = derivation(line)
         return found, failures
     if len(attributes) > _TOGETHER:  # one that fails costs the evaluation of its half only
         middle = len(attributes) // 2
@@ -154,7 +154,7 @@ def _one_by_one(
         )
         lines = done.stdout.split("\n")[:-1]
         if done.exit_code == 0 and len(lines) == 1:
-            found[attribute] = _derivation(lines[0])
+            found[attribute] = derivation(lines[0])
         elif done.exit_code == 0:
             raise UsageError(
                 f"`{attribute}` is not one package ({len(lines)} derivations)",
@@ -197,7 +197,7 @@ def port_warnings(text: str) -> list[str]:
     return warnings
 
 
-def _derivation(line: str) -> str:
+def derivation(line: str) -> str:
     """Return the store derivation behind what nix-instantiate printed (a root, perhaps with `!output`)."""
     return str(Path(line.split("!", maxsplit=1)[0]).resolve())
 

@@ -26,6 +26,8 @@ let
     if prev.stdenv.targetPlatform.isFilC or false then hostPlatform else prev.stdenv.targetPlatform;
   platforms = { inherit hostPlatform targetPlatform; };
 
+  withKnob = import ../knobs/checks.nix { inherit parameters; };
+
   # Every other standard environment that a tree offers has another compiler in this one's place.
   otherEnvironments = builtins.filter (
     name: builtins.match "(gcc|clang|libcxx)[0-9]*Stdenv" name != null
@@ -36,7 +38,7 @@ let
   );
 in
 {
-  stdenv = prev.stdenv.override platforms;
+  stdenv = withKnob (prev.stdenv.override platforms);
 }
 // builtins.intersectAttrs prev (
   platforms
@@ -50,6 +52,6 @@ in
     }
   )
   // {
-    stdenvNoCC = prev.stdenvNoCC.override platforms;
+    stdenvNoCC = withKnob (prev.stdenvNoCC.override platforms);
   }
 )

@@ -84,6 +84,8 @@ let
     # Finds what a build's inputs bring, and nothing of the host.
     pkg-config-unwrapped.script = "program=pkg-config source ${./wrap-pkg-config.sh}";
     pkgconf-unwrapped.script = "program=pkgconf source ${./wrap-pkg-config.sh}";
+    # Its setup hook asks whether programs need -lintl: the host's C library has the functions itself.
+    gettext.environment.gettextNeedsLdflags = "";
     cmake = {
       script = "source ${./wrap-cmake.sh}";
     };

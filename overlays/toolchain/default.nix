@@ -78,6 +78,8 @@ let
           version = label;
           dynamicLinker = "${libc}/lib/${toolchain.loader}";
           inherit (toolchain) simulated;
+          # An output of glibc; here it is one folder with the rest.
+          static = libc.out;
         };
         meta = {
           description = "Fil-C's C library, runtime and loader (${toolchain.name})";
@@ -119,6 +121,8 @@ let
           hardeningUnsupportedFlags = [
             "fortify"
             "fortify3"
+            "libcxxhardeningextensive"
+            "libcxxhardeningfast"
             "pacret"
             "shadowstack"
             "stackclashprotection"

@@ -192,6 +192,8 @@ def test_the_command_writes_a_folder_and_says_how_to_use_it(simulator: Toolchain
     assert document["parameters"]["toolchain"]["simulated"] is True
     assert "not memory-safe" in done.stderr
     assert "pkgsCross.filc.hello" in done.stderr
+    chosen = run("--output", str(tmp_path / "chosen"), "--no-checks", "--refuse-languages", "--json")
+    assert json.loads(chosen.stdout)["parameters"]["knobs"] == {"checks": False, "refuse-languages": True}
     (tmp_path / "overlay" / "default.nix").write_text("mine")
     refused = run("--output", str(tmp_path / "overlay"))
     assert refused.returncode == 2

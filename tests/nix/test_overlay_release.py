@@ -63,9 +63,15 @@ def test_hello_from_the_archive_of_a_release(installed: Toolchain, tmp_path: Pat
     hello = result.outputs["out"] / "bin" / "hello"
     assert run([hello]).stdout
     assert pipeline.inspect(prepared, built).exit_code == 0
-    closure = prepared.nix.requisites(result.outputs["out"])
-    assert not [path for path in closure if (path / "build" / "bin" / "clang-20").exists()]
-    assert not [path for path in closure if "filc-release" in path.name]
+    needed = prepared.nix.requisites(result.outputs["out"])
+    assert not [path for path in needed if (path / "build" / "bin" / "clang-20").exists()]
+    assert not [path for path in needed if "filc-release" in path.name]
+
+    folder = pipeline.roots_of(prepared, ["hello"]) / "toolchain-outputs"
+    rooted = {path.resolve() for path in folder.iterdir()}
+    closure = {path for root in rooted for path in prepared.nix.requisites(root)}
+    (compiler,) = (path for path in closure if (path / "build" / "bin" / "clang-20").exists())
+    assert str(folder) in prepared.nix.run("nix-store", "-q", "--roots", compiler).stdout
 
     libc = (built.libc or result).outputs["out"]
     assert (libc / "lib" / "libyoloc.so").read_bytes() == (installed.lib / "libyoloc.so").read_bytes()

@@ -10,7 +10,7 @@ import pytest
 
 from filcross import resources
 from filcross.errors import UsageError
-from filcross.overlay import LLVM_VERSION, write_overlay
+from filcross.overlay import LLVM_VERSION, Knobs, knobs, write_overlay
 from filcross.toolchain.layout import Toolchain
 
 if TYPE_CHECKING:
@@ -156,3 +156,34 @@ def test_readers_never_see_a_half_written_folder(toolchain: Toolchain, tmp_path:
     assert faults == []
     assert seen == {"0.685", "0.686"}
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_knobs_come_from_flags_then_from_the_project_then_from_the_user() -> None:
+    tables: list[tuple[str, object]] = [
+        ("filcross.toml", {"checks": False}),
+        ("config.toml", {"checks": True, "refuse-languages": True}),
+    ]
+    assert knobs([]) == Knobs(checks=True, refuse_languages=False)
+    assert knobs(tables) == Knobs(checks=False, refuse_languages=True)
+    assert knobs(tables, {"checks": None, "refuse_languages": False}) == Knobs(checks=False)
+    assert knobs(tables, {"checks": True}) == Knobs(checks=True, refuse_languages=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"check": False}, "has no knob `check` \\(filcross.toml\\)"),
+        ({"checks": "no"}, "`checks` of the overlay is on or off \\(filcross.toml\\)"),
+        (["checks"], "`overlay` in filcross.toml is no table"),
+    ],
+)
+def test_unknown_knobs_are_refused(table: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        knobs([("filcross.toml", table)])
+
+
+def test_the_knobs_are_parameters(toolchain: Toolchain, tmp_path: Path) -> None:
+    written = write_overlay(toolchain, tmp_path / "one")
+    assert written.parameters["knobs"] == {"checks": True, "refuse-languages": False}
+    written = write_overlay(toolchain, tmp_path / "one", knobs=Knobs(checks=False, refuse_languages=True))
+    assert written.parameters["knobs"] == {"checks": False, "refuse-languages": True}

@@ -6,10 +6,20 @@
   tree,
   overlay,
   bootstrap ? "nixpkgs",
+  overlays ? "[]",
   configured ? "",
 }:
 let
-  inherit (import (/. + entry) { inherit tree overlay bootstrap; }) pkgsCross;
+  inherit
+    (import (/. + entry) {
+      inherit
+        tree
+        overlay
+        bootstrap
+        overlays
+        ;
+    })
+    pkgsCross;
   pkgs = pkgsCross.filc;
   inherit (pkgs) buildPackages stdenv;
   lib = import (/. + tree + "/lib");
