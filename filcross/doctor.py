@@ -225,7 +225,7 @@ def _disk() -> Iterator[Check]:
 
 
 def _toolchains(settings: Settings) -> Iterator[Check]:
-    from filcross.toolchain import releases, store
+    from filcross.toolchain import libcxx, releases, store
 
     entries = store.entries(remember=False)
     for entry in entries:
@@ -253,6 +253,11 @@ def _toolchains(settings: Settings) -> Iterator[Check]:
             "no Fil-C release is installed: builds use the simulator, which is not memory-safe",
             f"filcross toolchain install {pinned.version}",
         )
+        name, sources = "C++ in the simulator", libcxx.place()
+        if sources.is_dir():
+            yield Check(name, "ok", f"the sources of libc++ are in {sources}")
+        else:
+            yield Check(name, "note", "refused, since it has no libc++", "filcross toolchain libcxx")
     wanted = settings.toolchain
     if wanted.value not in {None, store.SIMULATOR}:
         try:

@@ -84,7 +84,7 @@ def simulator(shared_folder: Path) -> Toolchain:
 @pytest.fixture(scope="session")
 def libcxx_folder() -> Path:
     """Return the folder that `filcross toolchain libcxx` filled (skips where FILCROSS_LIBCXX names none)."""
-    from filcross.toolchain.simulator import libcxx
+    from filcross.toolchain import libcxx
 
     folder = None if LIBCXX is None else Path(LIBCXX).absolute()
     if folder is None or not (folder / libcxx.place().name).is_dir():
@@ -95,9 +95,9 @@ def libcxx_folder() -> Path:
 @pytest.fixture(scope="session")
 def cxx_simulator(shared_folder: Path, libcxx_folder: Path) -> Toolchain:
     """Return a simulator that has C++, built once a run."""
+    from filcross.toolchain import libcxx
     from filcross.toolchain import simulator as station
     from filcross.toolchain.layout import recognise
-    from filcross.toolchain.simulator import libcxx
 
     folder = shared_folder / "cxx-simulator"
     with locked(shared_folder / "cxx-simulator.lock"):

@@ -210,7 +210,7 @@ def libcxx(
 ) -> None:
     """Bring the sources of the C++ library, and compile them: simulators made afterwards have C++."""
     del debug
-    from filcross.toolchain.simulator import libcxx as station
+    from filcross.toolchain import libcxx as station
     from filcross.toolchain.simulator.host import find_host_tools
 
     output = Output(as_json, verbose, quiet)

