@@ -123,7 +123,7 @@ def build(
             keep_going=not fail_fast,
             allowed_languages=allow_language or [],
         )
-    _show_builds(output, built)
+    _show_builds(output, built, simulated=prepared.toolchain.simulated)
     links = {}
     if not no_out_link:
         done = [result for result in built.results if result.built]
@@ -157,7 +157,7 @@ def _seed(prepared: Prepared, output: Output, suites: Sequence[str], derivations
         output.detail(warning)
 
 
-def _show_builds(output: Output, built: Built) -> None:
+def _show_builds(output: Output, built: Built, *, simulated: bool) -> None:
     for result in built.results:
         if result.built:
             for path in result.outputs.values():
@@ -170,7 +170,7 @@ def _show_builds(output: Output, built: Built) -> None:
             for cause in result.causes:
                 if cause.derivation not in shown:
                     shown.add(cause.derivation)
-                    _show_failure(output, cause)
+                    _show_failure(output, cause, simulated=simulated)
     for failure in built.failures:
         output.result(
             f"{paint('not built', 'bad')} {failure.attribute}: it does not evaluate: {failure.message}"
@@ -180,13 +180,19 @@ def _show_builds(output: Output, built: Built) -> None:
         output.result(f"  whole trace: {failure.trace_command}")
 
 
-def _show_failure(output: Output, failure: Failure) -> None:
+def _show_failure(output: Output, failure: Failure, *, simulated: bool) -> None:
+    from filcross.matrix import causes
+
     output.result(f"  {failure.name}: {failure.message}")
     for line in failure.tail[-SHOWN_LOG_LINES:]:
         output.result(f"  | {line}")
     output.result(f"  whole log: {failure.log_command}")
     if failure.fixed_output:
         output.result("  help: a source could not be fetched; try --seed-sources, or check the network")
+    text = "\n".join((failure.message, *failure.tail))
+    cause = causes.classify(causes.Evidence("build", failure.name, text, failure.fixed_output, simulated))
+    if cause.kind == "simulator":
+        output.result(f"  help: {cause.why}")
 
 
 def _document(

@@ -237,6 +237,10 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
         (causes.Evidence("evaluate", text="package x is marked as broken, refusing to evaluate."), "tree"),
         (causes.Evidence("build", "perl-5.32", "boom"), "bootstrap"),
         (causes.Evidence("build", "a-x86_64-unknown-linux-filc-1", "error: x.c:3: boom"), "package"),
+        (
+            causes.Evidence("build", "a", "error: C++ compiler cannot create executables", simulated=True),
+            "simulator",
+        ),
         (causes.Evidence("verify", text="foreign"), "package"),
         (causes.Evidence("prepare", text="?"), "unknown"),
     ],
