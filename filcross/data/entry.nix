@@ -1,11 +1,14 @@
 # The way into a patched tree: every evaluation of filcross goes through here.
 # tree, overlay: folders, as strings. bootstrap: "nixpkgs", or "host" for a build-time side made of host tools.
+# wanted: the attribute paths of `selected`, a JSON list of lists of names. With one `-A selected`, Nix calls this function
+# once; with an `-A` for each package it would evaluate the whole package set for each.
 # overlays: the user's own, a JSON list of files and folders; they come after Fil-C's and see what it made.
 {
   tree,
   overlay,
   bootstrap ? "nixpkgs",
   overlays ? "[]",
+  wanted ? "[]",
 }:
 let
   treePath = /. + tree;
@@ -42,4 +45,5 @@ in
   attributeNames = builtins.attrNames pkgs.pkgsCross.filc;
   libc = pkgs.pkgsCross.filc.stdenv.cc.libc;
   compiler = pkgs.pkgsCross.filc.stdenv.cc;
+  selected = map (builtins.foldl' (set: name: set.${name}) pkgs.pkgsCross.filc) (builtins.fromJSON wanted);
 }

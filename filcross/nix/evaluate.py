@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\"[^\"\\$]+\"))*")
 _UNKNOWN = re.compile(r"attribute '[^']+' in selection path '[^']+' not found")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*|\"[^\"]+\"")
 _PREFIX = "pkgsCross.filc"
 _DETAIL_LINES = 12
 _TOGETHER = 4
@@ -117,8 +118,9 @@ def derivations(
     roots.mkdir(parents=True, exist_ok=True)
     found: dict[str, str] = {}
     failures: list[EvaluationFailure] = []
-    paths = [f"{_PREFIX}.{attribute}" for attribute in attributes]
-    together = nix.instantiate(entry_file(), paths, arguments=packages.arguments(), roots=roots / "drv")
+    wanted = [[name.strip('"') for name in _NAME.findall(attribute)] for attribute in attributes]
+    arguments = {**packages.arguments(), "wanted": json.dumps(wanted)}
+    together = nix.instantiate(entry_file(), ["selected"], arguments=arguments, roots=roots / "drv")
     if warn is not None:
         for warning in port_warnings(together.stderr):
             warn(warning)
