@@ -81,6 +81,11 @@ def is_filc_name(name: bytes) -> bool:
     return name.startswith(PREFIX) and NAME.match(name) is not None
 
 
+def has_filc_names(strings: bytes) -> bool:
+    """Return whether a name in a string table may be Fil-C's or one of its runtime's checks."""
+    return PREFIX in strings or CHECK_PREFIX in strings
+
+
 def role_of(name: str) -> str | None:
     """Return the role that a file of this name has in a toolchain's `lib` folder, if it has one."""
     for pattern, role in _ROLES:

@@ -47,6 +47,38 @@ _CACHE_MAGIC = b"glibc-ld.so.cache1.1"
 _GLIBC_TOKEN = re.compile(r"\$(?:LIB\b|\{LIB\})")
 
 
+class Places:
+    """What is at some paths, asked once; for one run, in which files are taken not to change."""
+
+    def __init__(self) -> None:
+        self._inodes: dict[str, tuple[int, int] | None] = {}
+        self._steady: dict[str, bool] = {}
+        self._real: dict[str, str] = {}
+
+    def inode(self, path: str) -> tuple[int, int] | None:
+        """Return the device and inode at `path`, behind links; `None` if there is nothing."""
+        if path not in self._inodes:
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError:
+                self._inodes[path] = None
+            else:
+                self._inodes[path] = (status.st_dev, status.st_ino)
+        return self._inodes[path]
+
+    def is_steady(self, path: str) -> bool:
+        """Return whether every process that opens `path` gets the same file."""
+        if path not in self._steady:
+            self._steady[path] = is_steady(path)
+        return self._steady[path]
+
+    def real(self, path: str) -> str:
+        """Return `path` without links."""
+        if path not in self._real:
+            self._real[path] = os.path.realpath(path)
+        return self._real[path]
+
+
 class Loadable(Protocol):
     """What the resolver needs to know of a file (see `filcross.elf.image.Image`)."""
 
@@ -173,20 +205,21 @@ def load(
     read: Callable[[str], Loadable | None],
     *,
     direct: bool = False,
+    places: Places | None = None,
 ) -> Process:
     """Return the process that `loader` makes of the file at `path`.
 
     `read` gives what is known of another file (`None`: not a loadable ELF file). With `direct`, only the
-    libraries that the file itself needs are looked for.
+    libraries that the file itself needs are looked for. `places` remembers between calls what is where.
     """
-    return _Loading(path, image, loader, read).run(direct=direct)
+    return _Loading(path, image, loader, read, places or Places()).run(direct=direct)
 
 
 def locate(
     name: str, path: str, image: Loadable, loader: Loader, read: Callable[[str], Loadable | None]
 ) -> str | None:
     """Return where `loader` would find the library `name` for the file at `path` (`None`: nowhere)."""
-    walk = _Loading(path, image, loader, read)
+    walk = _Loading(path, image, loader, read, Places())
     for candidate, _ in walk.candidates(name, walk.root):
         found = read(candidate)
         if found is not None and (found.bits, found.machine) == (image.bits, image.machine):
@@ -206,18 +239,23 @@ class _Loading:
     """One breadth-first walk."""
 
     def __init__(
-        self, path: str, image: Loadable, loader: Loader, read: Callable[[str], Loadable | None]
+        self,
+        path: str,
+        image: Loadable,
+        loader: Loader,
+        read: Callable[[str], Loadable | None],
+        places: Places,
     ) -> None:
         self.read = read
+        self.places = places
         self.loader = loader
         self.root = _Object(path, image, None, set())
         self.objects = [self.root]
         self.loaded = [Loaded(path, path, None, "the file itself")]
         self.missing: list[Missing] = []
         self.unsteady: dict[str, None] = {}
-        self.steady: dict[str, bool] = {}
         self.cache: Mapping[str, tuple[str, ...]] | None = None
-        self.inodes = {_inode(path): self.root}
+        self.inodes = {places.inode(path): self.root}
         self.self_loaded = False
 
     def run(self, *, direct: bool) -> Process:
@@ -252,10 +290,7 @@ class _Loading:
         self.missing.append(Missing(name, current.path, tuple(tried)))
 
     def watch(self, candidate: str) -> None:
-        folder = os.path.dirname(candidate)  # noqa: PTH120
-        if folder not in self.steady:
-            self.steady[folder] = is_steady(folder)
-        if not self.steady[folder] or not is_steady(candidate):
+        if not self.places.is_steady(candidate):
             self.unsteady[candidate] = None
 
     def is_self(self, name: str) -> bool:
@@ -269,11 +304,10 @@ class _Loading:
 
     def accept(self, name: str, candidate: str, how: str, current: _Object) -> str:
         """Take the file at `candidate`, pass it over, or give up (a file that musl cannot load)."""
-        try:
-            inode = os.stat(candidate)  # noqa: PTH116
-        except OSError:
+        inode = self.places.inode(candidate)
+        if inode is None:
             return "absent"
-        known = self.inodes.get((inode.st_dev, inode.st_ino))
+        known = self.inodes.get(inode)
         if known is not None:
             known.names.add(name)
             return "taken"
@@ -285,7 +319,7 @@ class _Loading:
         found = _Object(candidate, image, current, {name})
         if self.loader.flavour == "glibc" and image.soname:
             found.names.add(image.soname)
-        self.inodes[inode.st_dev, inode.st_ino] = found
+        self.inodes[inode] = found
         self.objects.append(found)
         self.loaded.append(Loaded(name, candidate, current.path, how))
         if self.loader.flavour == "glibc" and "/" not in name:
@@ -294,10 +328,10 @@ class _Loading:
 
     def add_variants(self, name: str, candidate: str, current: _Object) -> None:
         """Add what glibc would take on newer processors, so that every variant is judged."""
-        folder = os.path.dirname(candidate)  # noqa: PTH120
-        for level in _HWCAPS:
-            variant = f"{folder}/glibc-hwcaps/{level}/{name}"
-            image = self.read(variant) if os.path.exists(variant) else None  # noqa: PTH110
+        folder = f"{os.path.dirname(candidate)}/glibc-hwcaps"  # noqa: PTH120
+        for level in _HWCAPS if self.places.inode(folder) else ():
+            variant = f"{folder}/{level}/{name}"
+            image = self.read(variant) if self.places.inode(variant) else None
             if image is not None:
                 self.objects.append(_Object(variant, image, current, set()))
                 self.loaded.append(Loaded(name, variant, current.path, f"glibc-hwcaps {level}"))
@@ -317,7 +351,7 @@ class _Loading:
         if self.cache is None:
             place = "/etc/ld.so.cache"
             if abi.LOADER_NAME.match(os.path.basename(self.loader.path)):  # noqa: PTH119
-                folder = os.path.dirname(os.path.realpath(self.loader.path))  # noqa: PTH120
+                folder = os.path.dirname(self.places.real(self.loader.path))  # noqa: PTH120
                 place = f"{os.path.dirname(folder)}/etc/ld.so.cache"  # noqa: PTH120
             self.cache = read_cache(place)
         for path in self.cache.get(name, ()):
@@ -328,7 +362,7 @@ class _Loading:
         while item is not None:
             raw = item.image.runpath if item.image.runpath is not None else item.image.rpath
             # The program's own place is the one behind all links, a library's the one where it was found.
-            place = item.path if item.parent is not None else os.path.realpath(item.path)
+            place = item.path if item.parent is not None else self.places.real(item.path)
             for folder in _expand_musl(raw, place):
                 yield folder, f"RUNPATH of {item.path}"
             item = item.parent
@@ -359,18 +393,10 @@ class _Loading:
             for folder in _expand_glibc(current.image.runpath, current.path):
                 yield folder, f"RUNPATH of {current.path}"
         if abi.LOADER_NAME.match(os.path.basename(self.loader.path)):  # noqa: PTH119
-            yield os.path.dirname(os.path.realpath(self.loader.path)), "default path"  # noqa: PTH120
+            yield os.path.dirname(self.places.real(self.loader.path)), "default path"  # noqa: PTH120
         else:
             for folder in GLIBC_DEFAULT:
                 yield folder, "default path"
-
-
-def _inode(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return (-1, -1)
-    return (status.st_dev, status.st_ino)
 
 
 def read_cache(path: str) -> Mapping[str, tuple[str, ...]]:

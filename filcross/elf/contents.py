@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, baseline, codemap, strings
+from filcross.elf import abi, baseline, codemap, ordinary, strings
 from filcross.elf import image as elf
 from filcross.elf.layout import layout_findings
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from filcross.elf.baseline import Baseline
     from filcross.elf.policy import Known, Policy
@@ -23,8 +23,6 @@ _GETTER = b"pizlonated_"
 _OBJECTS = (b"pizlonatedFO_", b"pizlonatedGP_", b"pizlonatedGS_", b"pizlonatedDO_")
 _FUNCTION_OBJECT = 40
 _KINDS = frozenset({"executable", "library", "object", "static"})
-_MARKERS = frozenset({elf.STT_SECTION, elf.STT_FILE})
-_FIRST_GLOBAL = 16  # the first value of a symbol's type and binding that is not local
 
 
 @dataclass(slots=True)
@@ -84,10 +82,10 @@ class _Names:
     checks: list[bytes] = field(default_factory=list)
     exports: list[bytes] = field(default_factory=list)
     imports: list[tuple[bytes, bool]] = field(default_factory=list)
-    ordinary_imports: dict[bytes, None] = field(default_factory=dict)
-    ordinary_code: dict[bytes, None] = field(default_factory=dict)
+    ordinary_imports: set[bytes] = field(default_factory=set)
+    ordinary_code: set[bytes] = field(default_factory=set)
     ordinary_local: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
-    ordinary_data: dict[bytes, None] = field(default_factory=dict)
+    ordinary_data: set[bytes] = field(default_factory=set)
     files: Counter[bytes] = field(default_factory=Counter)
     areas: list[codemap.Area] = field(default_factory=list)
     getters: set[bytes] = field(default_factory=set)
@@ -273,7 +271,7 @@ def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Polic
                 "FILC-N314",
                 f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
                 "the compiler made them or an ordinary object",
-                _texts({name: None for name, _ in names.ordinary_local}),
+                _texts({name for name, _ in names.ordinary_local}),
             )
         )
     elif not names.ordinary_code:
@@ -394,9 +392,9 @@ def _compilers(image: elf.Image) -> tuple[str, ...]:
     )
 
 
-def _texts(names: dict[bytes, None]) -> tuple[str, ...]:
-    chosen = sorted(names)[:MAX_EVIDENCE]
-    return tuple(name.decode("utf-8", "backslashreplace") for name in chosen)
+def _texts(names: Collection[bytes]) -> tuple[str, ...]:
+    chosen = ordinary.first(names, MAX_EVIDENCE)
+    return tuple(b"\0".join(chosen).decode("utf-8", "backslashreplace").split("\0")) if chosen else ()
 
 
 # Symbols
@@ -405,7 +403,7 @@ def _texts(names: dict[bytes, None]) -> tuple[str, ...]:
 def _sort_names(image: elf.Image, allowed: Baseline) -> _Names:
     names = _Names(static_table=image.symbols is not None and len(image.symbols) > 1, baseline=allowed)
     tables = [table for table in (image.dynamic_symbols, image.symbols) if table is not None]
-    named = any(abi.PREFIX in table.strings or abi.CHECK_PREFIX in table.strings for table in tables)
+    named = any(abi.has_filc_names(table.strings) for table in tables)
     if not named and abi.simulator_note(image.notes) is None:
         _sort_ordinary(image, tables, names)
         return names
@@ -422,26 +420,14 @@ def _sort_ordinary(image: elf.Image, tables: list[elf.SymbolTable], names: _Name
     The second table is read only where the first has none.
     """
     known = baseline.built_in().entries
+    imports, code, data = names.ordinary_imports, names.ordinary_code, names.ordinary_data
     for table in tables:
-        strings, find = table.strings, table.strings.find
-        for offset, info, _, section, value, _ in table.rows():
-            end = find(b"\0", offset)
-            if end < 0:
-                raise elf.ImageError(f"symbol name at {offset} lies outside its string table")
-            kind = info & 15
-            if info < _FIRST_GLOBAL and kind in _MARKERS:
-                continue
-            names.total += 1
-            name = strings[offset:end]
-            if not name or info < _FIRST_GLOBAL or name in known:
-                continue
-            if not section:
-                names.ordinary_imports[name] = None
-            elif kind in _CODE_TYPES or (kind == elf.STT_NOTYPE and _in_code(image, section)):
-                names.ordinary_code[name] = None
-            elif section != elf.SHN_ABS or value:
-                names.ordinary_data[name] = None
-        if names.ordinary_imports or names.ordinary_code:
+        found = ordinary.sort(image, table)
+        names.total += found.total
+        for group, offsets in ((imports, found.imports), (code, found.code), (data, found.data)):
+            table.add_names(group, offsets)
+            group.difference_update(known)
+        if imports or code:
             return
 
 
@@ -480,7 +466,7 @@ def _sort_import(symbol: elf.Symbol, name: bytes, names: _Names, kind: str, *, l
     elif names.baseline.allows(name, defined=False, kind=kind, code=False):
         names.allowed[name, False, False] = None
     else:
-        names.ordinary_imports[name] = None
+        names.ordinary_imports.add(name)
 
 
 def _sort_definition(
@@ -517,7 +503,7 @@ def _sort_definition(
     if symbol.bind == elf.STB_LOCAL:
         names.ordinary_local[name, file] = None
     else:
-        (names.ordinary_code if code else names.ordinary_data)[name] = None
+        (names.ordinary_code if code else names.ordinary_data).add(name)
 
 
 def _note_shape(image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names) -> None:
@@ -535,7 +521,7 @@ def _note_shape(image: elf.Image, symbol: elf.Symbol, name: bytes, names: _Names
 
 
 def _in_code(image: elf.Image, index: int) -> bool:
-    return index < len(image.sections) and bool(image.sections[index].flags & elf.SHF_EXECINSTR)
+    return index in image.code_indexes
 
 
 def machine_name(number: int, bits: int) -> str:

@@ -18,7 +18,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -167,6 +167,12 @@ class SymbolTable:
             raise ImageError(f"symbol name at {offset} lies outside its string table")
         return self.strings[offset:end]
 
+    def add_names(self, names: set[bytes], offsets: Iterable[int]) -> None:
+        """Add the strings at `offsets`, which lie inside the table, to `names`, all but the empty one."""
+        strings, find = self.strings, self.strings.find
+        names.update([strings[offset : find(b"\0", offset)] for offset in offsets])
+        names.discard(b"")
+
     def symbols(self) -> Iterator[Symbol]:
         """Yield every symbol but the null entry."""
         strings, find, new = self.strings, self.strings.find, tuple.__new__
@@ -204,14 +210,20 @@ _LAYOUTS = {
 
 
 class Window:
-    """A file, or one archive member in it, read by position and never beyond its end."""
+    """A file, or one archive member in it, read by position and never beyond its end.
 
-    __slots__ = ("base", "descriptor", "size")
+    `inode` is the device and inode of the file, where they are known.
+    """
 
-    def __init__(self, descriptor: int, base: int = 0, size: int | None = None) -> None:
+    __slots__ = ("base", "descriptor", "inode", "size")
+
+    def __init__(
+        self, descriptor: int, base: int = 0, size: int | None = None, inode: tuple[int, int] = (-1, -1)
+    ) -> None:
         self.descriptor = descriptor
         self.base = base
         self.size = os.fstat(descriptor).st_size - base if size is None else size
+        self.inode = inode
 
     def read(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes at `offset`, or raise `ImageError`."""

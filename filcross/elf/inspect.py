@@ -104,12 +104,15 @@ class _Inspection:
     def __init__(self, policy: Policy, progress: Callable[[str], None] | None) -> None:
         self.policy = policy
         self.progress = progress
-        self.contents: dict[tuple[int | str, ...], Content] = {}
+        self.contents: dict[tuple[int, int], Content | None] = {}
         self.skipped: dict[str, int] = {}
         self.roots: tuple[str, ...] = ()
         self.loaders: dict[str, closure.Loader | None] = {}
         self.archives: dict[Path, tuple[str | None, ...]] = {}
-        self.surroundings = Surroundings(self.content, self.loader, policy.runtimes, policy.baseline)
+        self.places = closure.Places()
+        self.surroundings = Surroundings(
+            self.content, self.loader, self.places, policy.runtimes, policy.baseline
+        )
 
     def run(self, paths: Sequence[Path]) -> Report:
         files: dict[tuple[int | str, ...], FileReport] = {}
@@ -120,7 +123,7 @@ class _Inspection:
             if inode in links:
                 if path in links[inode]:
                     continue
-                if not self.depends_on_place(inode):
+                if not self.depends_on_place((status.st_dev, status.st_ino)):
                     links[inode].append(path)
                     continue
                 inode = (*inode, path)  # another path, perhaps another process
@@ -145,7 +148,7 @@ class _Inspection:
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
 
-    def depends_on_place(self, inode: tuple[int | str, ...]) -> bool:
+    def depends_on_place(self, inode: tuple[int, int]) -> bool:
         """Return whether the same file at another path may load other libraries."""
         content = self.contents.get(inode)
         paths = (content.rpath or "", content.runpath or "", *content.needed) if content is not None else ()
@@ -242,19 +245,20 @@ class _Inspection:
     # One file
 
     def elf_file(self, path: str, window: elf.Window) -> FileReport:
-        image = elf.read_image(window)
-        if image.kind == "debug":
-            raise Unjudged("split debug file")
-        if _is_kernel_module(path, image):
-            raise Unjudged("kernel module")
-        content = judge_content(path, image, self.policy)
-        with contextlib.suppress(OSError):
-            status = os.fstat(window.descriptor)
-            self.contents[status.st_dev, status.st_ino] = content
+        content = self.contents.get(window.inode)
+        if content is None or content.kind in ("debug", "object"):
+            image = elf.Image(window)
+            if image.complete().kind == "debug":
+                raise Unjudged("split debug file")
+            if _is_kernel_module(path, image):
+                raise Unjudged("kernel module")
+            content = self.contents[window.inode] = judge_content(path, image, self.policy)
+        else:
+            content = replace(content, path=path)
         findings = list(content.findings)
         verdict = content.verdict
         libraries: tuple[Library, ...] = ()
-        if image.kind in ("executable", "library"):
+        if content.kind in ("executable", "library"):
             process = ProcessJudge(content, self.surroundings)
             libraries = process.libraries()
             findings.extend(process.findings)
@@ -265,14 +269,14 @@ class _Inspection:
             )
         return FileReport(
             path=path,
-            kind=image.kind,
+            kind=content.kind,
             verdict=verdict,
             simulated=content.simulated,
             confidence=content.confidence,
             findings=tuple(findings),
-            machine=machine_name(image.machine, image.bits),
-            loader=image.interpreter,
-            needed=image.needed,
+            machine=machine_name(content.machine, content.bits),
+            loader=content.interpreter,
+            needed=content.needed,
             libraries=libraries,
             role=content.role,
             toolchain=content.known[0].runtime.label if content.known else None,
@@ -281,15 +285,14 @@ class _Inspection:
 
     def content(self, path: str) -> Content | None:
         """Return what the file at `path` says, each inode read once; `None` if it is not readable ELF."""
-        try:
-            with _opened(path) as window:
-                status = os.fstat(window.descriptor)
-                inode = (status.st_dev, status.st_ino)
-                if inode not in self.contents:
-                    self.contents[inode] = judge_content(path, elf.read_image(window), self.policy)
-                return self.contents[inode]
-        except (elf.ImageError, OSError):
+        inode = self.places.inode(path)
+        if inode is None:
             return None
+        if inode not in self.contents:
+            self.contents[inode] = None
+            with contextlib.suppress(elf.ImageError, OSError), _opened(path) as window:
+                self.contents[inode] = judge_content(path, elf.read_image(window), self.policy)
+        return self.contents[inode]
 
     def loader(self, path: str) -> closure.Loader | None:
         """Return the rules of the loader at `path`, `None` if it is not readable ELF."""
@@ -390,18 +393,19 @@ def _opened(path: str) -> Iterator[elf.Window]:
     """Open a regular file for reading by position; raise `ImageError` for any other kind of file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise elf.ImageError("not a regular file")
-        yield elf.Window(descriptor)
+        yield elf.Window(descriptor, 0, status.st_size, (status.st_dev, status.st_ino))
     finally:
         os.close(descriptor)
 
 
 def _is_kernel_module(path: str, image: elf.Image) -> bool:
     """Return whether the kernel loads the file, and no process (Linux, kernel/module/main.c)."""
-    names = {section.name for section in image.sections}
-    marks = {".modinfo", ".gnu.linkonce.this_module"}
-    return image.type == elf.ET_REL and path.endswith(".ko") and marks <= names
+    if image.type != elf.ET_REL or not path.endswith(".ko"):
+        return False
+    return {".modinfo", ".gnu.linkonce.this_module"} <= {section.name for section in image.sections}
 
 
 # Archives

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a judgement may ask: contents and loaders by path; the known toolchains, what any allows."""
+    """What a judgement may ask: contents, loaders, places by path; the known toolchains, what any allows."""
 
     content: Callable[[str], Content | None]
     loader: Callable[[str], closure.Loader | None]
+    places: closure.Places
     runtimes: tuple[Runtime, ...]
     baseline: Baseline
 
@@ -41,7 +42,14 @@ class ProcessJudge:
     def libraries(self) -> tuple[Library, ...]:
         """Resolve the process, collect findings about it, and return its libraries."""
         loader = self.loader()
-        process = closure.load(self.content.path, self.content, loader, self.content_of, direct=self.foreign)
+        process = closure.load(
+            self.content.path,
+            self.content,
+            loader,
+            self.content_of,
+            direct=self.foreign,
+            places=self.surroundings.places,
+        )
         found: list[Library] = []
         contents: list[tuple[closure.Loaded, Content | None]] = []
         for loaded in process.objects[1:]:
@@ -89,7 +97,7 @@ class ProcessJudge:
         if path is None:
             self.judge_loader_of_program()
             return self.usual_loader()
-        if not closure.is_steady(path):
+        if not self.surroundings.places.is_steady(path):
             self.say("FILC-N211", "which loader is used depends on the process", path)
         content = self.content_of(path)
         described = self.surroundings.loader(path)
@@ -279,37 +287,33 @@ class ProcessJudge:
     def judge_places(self, core: Sequence[tuple[str, Content]], loader: closure.Loader) -> None:
         """Check that the sandwich's files come from the loader's folder or a known toolchain's."""
         home = os.path.dirname(loader.path) if self.content.interpreter is not None else ""  # noqa: PTH120
-        folders = {os.path.realpath(home)} if home else set()
+        folders = {self.surroundings.places.real(home)} if home else set()
         for path, content in core:
             for known in content.known:
-                folders.add(os.path.realpath(known.runtime.folder))
+                folders.add(self.surroundings.places.real(os.fspath(known.runtime.folder)))
             if not home:
                 home = os.path.dirname(path)  # noqa: PTH120
-                folders.add(os.path.realpath(home))
+                folders.add(self.surroundings.places.real(home))
         for path, content in core:
-            if os.path.realpath(os.path.dirname(path)) not in folders:  # noqa: PTH120
+            if self.surroundings.places.real(os.path.dirname(path)) not in folders:  # noqa: PTH120
                 self.say(
                     "FILC-E205", f"the {content.role} was found outside the toolchain: {path}", path, home
                 )
 
     def judge_imports(self, contents: Sequence[tuple[closure.Loaded, Content | None]]) -> None:
         """Check that somebody of the right kind provides every import."""
-        providers: dict[bytes, list[Content]] = {}
-        for content in (self.content, *(content for _, content in contents if content is not None)):
-            for name in content.exports:
-                providers.setdefault(name, []).append(content)
+        everybody = (self.content, *(content for _, content in contents if content is not None))
         allows = self.surroundings.baseline.allows
         wrong: list[str] = []
         unresolved: list[str] = []
         for name, weak in self.content.imports:
             text = name.decode("utf-8", "backslashreplace")
+            providers = [content for content in everybody if name in content.exports]
             # All of them: which one a versioned name gets is the loader's choice.
             wrong.extend(
-                f"{text} from {provider.path}"
-                for provider in providers.get(name, ())
-                if not self.provides(provider, name)
+                f"{text} from {provider.path}" for provider in providers if not self.provides(provider, name)
             )
-            if name not in providers and not weak:
+            if not providers and not weak:
                 unresolved.append(text)
         unresolved = [
             text
