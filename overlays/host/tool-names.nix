@@ -201,6 +201,7 @@
       "awk"
       "gawk"
     ];
+    getopt = [ "getopt" ];
     gettext = [
       "gettext"
       "gettextize"
@@ -244,6 +245,10 @@
       "xz"
     ];
     meson = [ "meson" ];
+    nasm = [
+      "nasm"
+      "ndisasm"
+    ];
     ninja = [ "ninja" ];
     patchelf = [ "patchelf" ];
     perl = [
@@ -261,6 +266,7 @@
     ];
     unzip = [ "unzip" ];
     which = [ "which" ];
+    yasm = [ "yasm" ];
     xz = [
       "unxz"
       "xz"
