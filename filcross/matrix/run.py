@@ -266,7 +266,7 @@ class _Group:
         if test is None:
             message = "built and judged" if report.files else "built; it holds no ELF file"
             return draft.result(PASS, VERIFY, message=message, details=details), ()
-        answer = smoke.run(test, _main_output(built))
+        answer = smoke.run(test, _main_output(built), built.outputs)
         details["printed"] = answer.printed
         if answer.passed:
             return draft.result(PASS, SMOKE, message=answer.message, details=details), ()

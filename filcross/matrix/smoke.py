@@ -18,7 +18,7 @@ from filcross import process
 from filcross.errors import FilcrossError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from filcross.matrix.spec import Smoke
 
@@ -35,10 +35,13 @@ class Answer:
     printed: str
 
 
-def run(smoke: Smoke, output: Path) -> Answer:
-    """Do the smoke test with the program below `output` (a store path or a link to one)."""
+def run(smoke: Smoke, output: Path, outputs: Mapping[str, Path] | None = None) -> Answer:
+    """Do the smoke test with the program below `output` (a store path or a link to one).
+
+    `outputs` are all outputs of the package by name; the test may name them, such as `@dev@`.
+    """
     with tempfile.TemporaryDirectory(prefix="filcross-smoke-") as folder:
-        fill = _filler(Path(folder), output)
+        fill = _filler(Path(folder), {**(outputs or {}), "out": output})
         for name, text in smoke.files.items():
             file = Path(folder) / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -52,14 +55,14 @@ def run(smoke: Smoke, output: Path) -> Answer:
         return _run(smoke, command, fill(smoke.prints), Path(folder))
 
 
-def _filler(folder: Path, output: Path) -> Callable[[str], str]:
+def _filler(folder: Path, outputs: Mapping[str, Path]) -> Callable[[str], str]:
     try:
         user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     except KeyError:  # containers run as numbers without a name
         user, group = str(os.geteuid()), str(os.getegid())
     values = {
+        **{name: str(path) for name, path in outputs.items()},
         "folder": str(folder),
-        "out": str(output),
         "port": str(_free_port()),
         "user": user,
         "group": group,

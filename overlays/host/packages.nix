@@ -86,6 +86,8 @@ let
     pkgconf-unwrapped.script = "program=pkgconf source ${./wrap-pkg-config.sh}";
     # Its setup hook asks whether programs need -lintl: the host's C library has the functions itself.
     gettext.environment.gettextNeedsLdflags = "";
+    # libtoolize looks for m4 where the build looks for programs.
+    libtool.environment.propagatedBuildInputs = [ final.gnum4 ];
     cmake = {
       script = "source ${./wrap-cmake.sh}";
     };

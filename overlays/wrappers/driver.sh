@@ -96,9 +96,9 @@ expand() {
 
 # normalise SCRIPT: what the driver takes of it, in `text`; `changed` says whether that is another text. The driver knows
 # plain names, `*` alone and comments like /* */. Names in quotes, comments with # and blocks of extern "C" say the same
-# as what it knows, and are put in its words.
+# as what it knows, and are put in its words. Other patterns are left out where they only hide names.
 normalise() {
-  local script=$1 line number=0 comment="" depth=0 block=0 expected="" swallow="" last="" rest
+  local script=$1 line number=0 comment="" depth=0 block=0 expected="" swallow="" last="" section="" rest
   local plain='^[A-Za-z0-9_.$@]+$' word='^([^][:space:];{}"#:/]|]|::|/[^*])+'
   text="" changed=""
   cannot() {
@@ -138,7 +138,7 @@ normalise() {
         if [[ $expected == block ]]; then
           block=1 expected="" swallow=""
         else
-          depth=$((depth + 1)) text+="{" last="{"
+          depth=$((depth + 1)) text+="{" last="{" section=""
         fi
       elif [[ $line == '}'* ]]; then
         line=${line:1}
@@ -154,6 +154,7 @@ normalise() {
         if [[ -z $swallow ]]; then text+=";" last=";"; fi
         swallow=""
       elif [[ $line == ':'* && $line != '::'* ]]; then
+        if [[ $text =~ (global|local)[[:space:]]*$ ]]; then section=${BASH_REMATCH[1]}; fi
         line=${line:1} text+=":" last=":"
       elif [[ $line =~ $word ]]; then
         rest=${BASH_REMATCH[0]}
@@ -163,6 +164,12 @@ normalise() {
           continue
         fi
         if ((depth)) && [[ $rest != '*' && ! $rest =~ $plain ]]; then
+          if [[ $rest == *['*?[']* && $section == local ]]; then
+            # It hides names that nobody asks for; zlib's script is of this kind.
+            warn "$script:$number: the names like \`$rest\` stay visible: Fil-C's driver knows plain names and \`*\` alone"
+            changed=1 swallow=1
+            continue
+          fi
           if [[ $rest == *['*?[']* ]]; then cannot "the pattern \`$rest\`"; fi
           cannot "\`$rest\`"
         fi

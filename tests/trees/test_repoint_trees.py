@@ -40,8 +40,19 @@ def prepared(simulator: Toolchain) -> pipeline.Prepared:
 def test_every_entry_says_what_it_gives_up_and_why() -> None:
     declared = json.loads((OVERLAY / "2020.json").read_text())["packages"]
     assert list(declared) == sorted(declared)
-    known = {"version", "instead_of", "url", "sha256", "repacked", "why", "build_side", "recipe"}
-    costly = {"drop", "drop_fetched_patches", "arguments", "tools"}
+    known = {
+        "version",
+        "instead_of",
+        "url",
+        "sha256",
+        "repacked",
+        "why",
+        "build_side",
+        "recipe",
+        "autoreconf",
+        "subfolder",
+    }
+    costly = {"drop", "drop_fetched_patches", "arguments", "tools", "set"}
     for name, entry in declared.items():
         assert set(entry) <= known | costly, name
         assert ("url" in entry) == ("sha256" in entry) == ("version" in entry), name

@@ -108,11 +108,36 @@ def test_several_scripts_are_one_for_the_driver(driver: Path) -> None:
     assert lines[1] == "script: A { global: a; local: *; }; B { global: b; } A; "
 
 
+def test_patterns_that_only_hide_names_are_left_out(driver: Path) -> None:
+    (driver.parent / "x.map").write_text("A { global: a; local: b; _*; z?; c; };\nB { e; local: *; } A;\n")
+    lines, said = call(driver, "-Wl,-soname,x,--version-script,x.map")
+    assert lines[1].split() == [
+        "script:",
+        "A",
+        "{",
+        "global:",
+        "a;",
+        "local:",
+        "b;",
+        "c;",
+        "};",
+        "B",
+        "{",
+        "e;",
+        "local:",
+        "*;",
+        "}",
+        "A;",
+    ]
+    assert "x.map:1: the names like `_*` stay visible" in said
+    assert "`z?`" in said
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("A {\n  a_*;\n};", "x.map:2: Fil-C's driver cannot take the pattern `a_*`"),
-        ("A { local: _[a-z]*; };", "the pattern `_[a-z]*`"),
+        ("A { local: b; global: _[a-z]*; };", "the pattern `_[a-z]*`"),
         ('A { extern "C++" { a; }; };', 'x.map:1: Fil-C\'s driver cannot take `extern "C++"`'),
         ('A { "a b"; };', 'cannot take `"a b"`'),
         ("A { std::a; };", "cannot take `std::a`"),

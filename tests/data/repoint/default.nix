@@ -3,10 +3,11 @@
 # declares. Everything else of a recipe stays as it is, but for what an entry says it gives up, and why:
 #
 # version, url (below a mirror of Debian), sha256: the source; repacked: Debian cut something out of the tarball
-# drop: attributes of the recipe that belong to the tree's version
+# drop: attributes of the recipe that belong to the tree's version; set: attributes with other values
 # drop_fetched_patches: patches from sites that only the network has; those in the tree stay
 # recipe: another attribute of the tree, for the same package of a nearer version
 # arguments: of the recipe's function; tools: those that mean a program that runs during the build, by its package
+# autoreconf: the tarball has no configure script; subfolder: where in it the sources are
 # build_side: the same source for the package where it runs during the build of Fil-C packages
 final: prev:
 let
@@ -52,7 +53,15 @@ let
       package = if arguments == { } then recipe else recipe.override arguments;
     in
     package.overrideAttrs (
-      old: source old entry // patches old entry // lib.genAttrs (entry.drop or [ ]) (_: null)
+      old:
+      source old entry
+      // patches old entry
+      // lib.genAttrs (entry.drop or [ ]) (_: null)
+      // lib.optionalAttrs (entry.autoreconf or false) {
+        nativeBuildInputs = old.nativeBuildInputs or [ ] ++ [ final.buildPackages.autoreconfHook ];
+      }
+      // lib.optionalAttrs (entry ? subfolder) { sourceRoot = entry.subfolder; }
+      // entry.set or { }
     );
 in
 if forFilC || forBuilding then lib.mapAttrs repoint chosen else { }
