@@ -6,31 +6,21 @@ by Nix with the simulator.
 
 from __future__ import annotations
 
-import json
-import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from command_line import run
+from matrix_world import DATA, content, make_spec, make_tree, matrix, run_killed
 
-from filcross import resources
 from filcross.matrix import ledger as ledgers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from filcross.toolchain.layout import Toolchain
 
 pytestmark = [pytest.mark.nix, pytest.mark.xdist_group("matrix")]
 
-DATA = Path(__file__).parent.parent / "data" / "matrix"
-PACKAGES = ["good", "slow", "broken", "needsBroken", "throws", "plain", "liar"]
-ATTRIBUTES = [*PACKAGES, "missing"]
 EXPECTED = {
     "good": ("pass", "smoke", ""),
     "slow": ("pass", "verify", ""),
@@ -43,62 +33,12 @@ EXPECTED = {
 }
 
 
-def make_tree(folder: Path) -> Path:
-    shutil.copytree(resources.embedded_tree_dir(), folder)
-    shutil.copytree(DATA, folder / "pkgs" / "matrix")
-    top = folder / "pkgs" / "top-level" / "all-packages.nix"
-    head, brace, tail = top.read_text().rpartition("}")
-    names = " ".join(PACKAGES)
-    top.write_text(f"{head}\n  inherit (callPackage ../matrix {{ }}) {names};\n{brace}{tail}")
-    return folder
-
-
-def make_spec(file: Path, simulator: Toolchain, trees: Sequence[Path], *more: str) -> Path:
-    lines = [f'[trees.{tree.name}]\nnixpkgs = "{tree}"' for tree in trees]
-    lines += [f'[toolchains.simulator]\ntoolchain = "{simulator.root}"', "[sets]"]
-    lines += [f"all = {json.dumps(ATTRIBUTES)}"]
-    for name in ("good", "liar"):
-        lines += [f'[smoke.{name}]\nrun = ["bin/answer"]\nprints = "the answer of {name}"']
-    file.write_text("\n".join([*lines, *more]) + "\n")
-    return file
-
-
-def matrix(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
-    done = run("matrix", *arguments, "--json")
-    assert "Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout), done.stderr
-
-
-def content(file: Path) -> list[tuple[Any, ...]]:
-    """Return all that a ledger says but times and the names of runs."""
-    with ledgers.open_ledger(file) as book:
-        return sorted(
-            (
-                item.cell,
-                item.attempt,
-                item.revision,
-                item.derivation,
-                item.status,
-                item.stage,
-                item.cause,
-                item.culprit,
-                item.message,
-                json.dumps(item.details, sort_keys=True),
-            )
-            for item in book.results()
-        )
-
-
 def test_a_run_killed_twice_ends_like_one_that_was_not(simulator: Toolchain, tmp_path: Path) -> None:
     trees = [make_tree(tmp_path / "first"), make_tree(tmp_path / "second")]
     (trees[1] / "pkgs" / "matrix" / "answer.c").write_text((DATA / "answer.c").read_text() + "/* 2 */\n")
-    spec = make_spec(tmp_path / "matrix.toml", simulator, trees)
+    spec = make_spec(tmp_path / "matrix.toml", {"simulator": simulator.root}, trees)
     killed, whole = tmp_path / "killed.sqlite", tmp_path / "whole.sqlite"
-    for enough in (1, 9):
-        command = ["filcross", "matrix", "run", "--spec", spec, "--ledger", killed]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            wait_for(killed, enough, process)
-            process.send_signal(signal.SIGKILL)
+    run_killed(spec, killed, (1, 9))
     code, document, said = matrix("run", "--spec", spec, "--ledger", killed)
     assert "goes on" in said
     assert code == 0
@@ -114,21 +54,9 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(simulator: Toolchain, tmp
     assert content(killed) == content(whole)
 
 
-def wait_for(ledger: Path, enough: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a ledger has some results."""
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and process.poll() is None:
-        if ledger.exists():
-            with ledgers.open_ledger(ledger, make=True) as book:
-                if len(book.results()) >= enough:
-                    return
-        time.sleep(0.1)
-    raise AssertionError(f"the run ended, or did not come to {enough} results")
-
-
 def test_a_planted_native_library_is_named_with_its_cause(simulator: Toolchain, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree")
-    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree])
+    spec = make_spec(tmp_path / "matrix.toml", {"simulator": simulator.root}, [tree])
     ledger, site = tmp_path / "ledger.sqlite", tmp_path / "site"
     common = ("--spec", spec, "--ledger", ledger)
     assert matrix("run", *common, "--run", "monday")[0] == 0
@@ -167,7 +95,7 @@ def test_a_planted_native_library_is_named_with_its_cause(simulator: Toolchain, 
 
 def test_shards_merge_into_the_whole(simulator: Toolchain, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree")
-    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree])
+    spec = make_spec(tmp_path / "matrix.toml", {"simulator": simulator.root}, [tree])
     whole, merged = tmp_path / "whole.sqlite", tmp_path / "merged.sqlite"
     assert matrix("run", "--spec", spec, "--ledger", whole, "--run", "night")[0] == 0
     parts = []
@@ -182,7 +110,7 @@ def test_shards_merge_into_the_whole(simulator: Toolchain, tmp_path: Path) -> No
 def test_what_is_expected_to_fail_and_what_was_fixed(simulator: Toolchain, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree")
     expect = '[expect]\n"*/broken" = "fails: on purpose, https://example.org/1"\n"*/good" = "fails: not yet"'
-    spec = make_spec(tmp_path / "matrix.toml", simulator, [tree], expect)
+    spec = make_spec(tmp_path / "matrix.toml", {"simulator": simulator.root}, [tree], expect)
     code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l", "--fail-on", "any")
     outcomes = {
         cell["cell"].rsplit("/", maxsplit=1)[-1]: cell["outcome"] for cell in document["run"]["cells"]
@@ -194,7 +122,7 @@ def test_what_is_expected_to_fail_and_what_was_fixed(simulator: Toolchain, tmp_p
 
 
 def test_time_that_is_over_leaves_cells_not_run(simulator: Toolchain, tmp_path: Path) -> None:
-    spec = make_spec(tmp_path / "matrix.toml", simulator, [make_tree(tmp_path / "tree")])
+    spec = make_spec(tmp_path / "matrix.toml", {"simulator": simulator.root}, [make_tree(tmp_path / "tree")])
     code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l", "--time-limit", "0")
     assert code == 4
     assert document["run"]["counts"] == {"not run": 8}
