@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, baseline, codemap, ordinary, strings
+from filcross.elf import abi, baseline, codemap, ordinary, strings, wrappers
 from filcross.elf import image as elf
 from filcross.elf.layout import layout_findings
 from filcross.elf.verdict import FILC, FOREIGN, MAX_EVIDENCE, NO_EVIDENCE, RUNTIME, Finding, decide
@@ -53,6 +53,7 @@ class Content:
     counts: tuple[int, int] = (0, 0)
     main_size: int | None = None
     may_load: tuple[str, ...] = ()
+    wraps: str | None = None
     versions: frozenset[str] = frozenset()
     ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
@@ -213,6 +214,7 @@ def _judge_filc(
     _kind_findings(content)
     texts = strings.read_only_texts(image)
     content.may_load = strings.may_load(image, content.imports, texts)
+    content.wraps = wrappers.started_by_program(texts)
     panics = strings.gave_up(texts)
     if panics:
         found.append(Finding("FILC-I322", "the compiler gave up on some code: a panic stands for it", panics))

@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, archive, closure, strangers
+from filcross.elf import abi, archive, closure, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, judge_content, machine_name
 from filcross.elf.processes import ProcessJudge, Surroundings
@@ -143,7 +143,7 @@ class _Inspection:
         ]
         return Report(
             files=tuple(sorted(reports, key=lambda item: item.path)),
-            scripts=tuple(Script(path, name, self.script_verdict(name)) for path, name in sorted(scripts)),
+            scripts=tuple(self.script(path, name) for path, name in sorted(scripts)),
             skipped=dict(sorted(self.skipped.items())),
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
@@ -237,8 +237,15 @@ class _Inspection:
         except (Unjudged, _ScriptFound):
             return None
 
+    def script(self, path: str, interpreter: str) -> Script:
+        """Judge a script by its interpreter, and a wrapper script by what it starts too."""
+        runs = tuple((name, self.script_verdict(name)) for name in wrappers.started_by_script(path))
+        return Script(path, interpreter, self.script_verdict(interpreter), runs)
+
     def script_verdict(self, interpreter: str) -> str | None:
         program = interpreter.split(maxsplit=1)[0] if interpreter else ""
+        if program.endswith("/env"):
+            return None  # whose program it is, PATH decides
         content = self.content(program) if program.startswith("/") else None
         return content.verdict if content is not None else None
 

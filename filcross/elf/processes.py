@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filcross.elf import abi, baseline, closure
+from filcross.elf import abi, baseline, closure, wrappers
 from filcross.elf.verdict import BAD, FOREIGN, GOOD, MAX_EVIDENCE, Finding, Library
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class ProcessJudge:
             if not self.content.known:
                 self.judge_imports(contents)
                 self.judge_optional(loader)
+                self.judge_wrapped()
         return tuple(found)
 
     def loader(self) -> closure.Loader:
@@ -279,6 +280,19 @@ class ProcessJudge:
             self.say("FILC-N213", "names ordinary libraries to load at run time", *ordinary)
         if other:
             self.say("FILC-I212", "names libraries to load at run time", *other)
+
+    def judge_wrapped(self) -> None:
+        """Judge a wrapper by what it starts in its place."""
+        path = self.content.wraps
+        if path is None:
+            return
+        content = self.content_of(path)
+        if content is not None and content.verdict in BAD:
+            self.say("FILC-E215", f"a wrapper of ordinary code: {path} is {content.verdict}", path)
+        elif (content is not None and content.verdict in GOOD) or wrappers.is_script(path):
+            self.say("FILC-I217", "a wrapper of another program", path)
+        else:
+            self.say("FILC-N216", "a wrapper of something that is missing or could not be judged", path)
 
     def is_unknown_runtime(self, loaded: closure.Loaded, content: Content) -> bool:
         """Return whether a file has the name of a runtime file, and no toolchain is known to compare it."""

@@ -104,11 +104,15 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script by its interpreter, with the verdict of that (`None`: not found, or not ELF)."""
+    """A script by its interpreter, with the verdict of that (`None`: not found, or not ELF).
+
+    `runs` are the programs that a wrapper script starts in its place, each with its verdict.
+    """
 
     path: str
     interpreter: str
     verdict: str | None
+    runs: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

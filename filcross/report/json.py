@@ -29,7 +29,12 @@ def render(report: Report) -> dict[str, Any]:
         "comparison": _comparison(report.comparison),
         "files": [{**_file(file), **_place(report, file)} for file in report.files],
         "scripts": [
-            {"path": script.path, "interpreter": script.interpreter, "verdict": script.verdict}
+            {
+                "path": plain(script.path),
+                "interpreter": plain(script.interpreter),
+                "verdict": script.verdict,
+                "runs": [{"path": plain(path), "verdict": verdict} for path, verdict in script.runs],
+            }
             for script in report.scripts
         ],
     }

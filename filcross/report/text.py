@@ -73,12 +73,10 @@ def _details(report: Report, verbose: int, paint: Callable[[str, str], str]) -> 
             yield from _file(report, file, verbose, paint)
     yield from _toolchain_files(known, paint)
     for script in report.scripts:
-        if verbose or script.verdict in BAD:
-            verdict = script.verdict or "not judged"
-            yield paint(
-                f"script       {printable(script.path)}  (#! {printable(script.interpreter)}: {verdict})",
-                "dim",
-            )
+        if verbose or {script.verdict, *(verdict for _, verdict in script.runs)} & BAD:
+            parts = [f"#! {printable(script.interpreter)}: {script.verdict or 'not judged'}"]
+            parts += [f"starts {printable(path)}: {verdict or 'not judged'}" for path, verdict in script.runs]
+            yield paint(f"script       {printable(script.path)}  ({'; '.join(parts)})", "dim")
 
 
 def _origin(package: Package) -> str:
