@@ -79,7 +79,7 @@ def why(
         raise NothingToJudgeError(
             f"{file} neither defines nor imports `{symbol}`", hint=f"list its names with: nm -aD {file}"
         )
-    steps = packages.chain(report, explained)
+    steps = packages.Chains(report).of(explained)
     document = json.render(report)
     out.document(
         "why",

@@ -100,35 +100,38 @@ def _ways(roots: Mapping[str, Root], references: Mapping[str, tuple[str, ...]]) 
     return ways
 
 
-def package_of(report: Report, file: FileReport) -> Package | None:
-    """Return the package that a file of the report is in."""
-    found = store_path(file.path)
-    if found is None:
-        return None
-    return next((package for package in report.packages if package.path == found[0]), None)
+class Chains:
+    """Answers for one report which package a file is in, and what leads to what is wrong with it."""
 
+    def __init__(self, report: Report) -> None:
+        self._packages = {package.path: package for package in report.packages}
+        self._files = {file.path: file for file in report.files}
 
-def chain(report: Report, file: FileReport) -> tuple[Step, ...]:
-    """Return what leads from what was asked for to what is wrong with `file`."""
-    return tuple(_chain(report, file))
+    def package(self, file: FileReport) -> Package | None:
+        """Return the package that a file is in, `None` for one outside the packages of the report."""
+        found = store_path(file.path)
+        return self._packages.get(found[0]) if found is not None else None
 
+    def of(self, file: FileReport) -> tuple[Step, ...]:
+        """Return what leads from what was asked for to what is wrong with `file`; nothing for a good one."""
+        return tuple(self._steps(file)) if file.verdict in BAD else ()
 
-def _chain(report: Report, file: FileReport) -> Iterator[Step]:
-    package = package_of(report, file)
-    if package is not None:
-        if package.attribute is not None:
-            yield Step(ATTRIBUTE, package.attribute)
-        yield from (Step(STORE_PATH, path) for path in (*package.via, package.path))
-    yield Step(FILE, file.path)
-    last: FileReport | None = file
-    if any(finding.code == "FILC-E202" for finding in file.findings):
-        way = to_ordinary(file)
-        yield from (Step(LIBRARY, library.path or library.name) for library in way)
-        if way:
-            last = next((item for item in report.files if item.path == way[-1].path), None)
-    told = _told(last) if last is not None else None
-    if told is not None:
-        yield Step(SYMBOL, told)
+    def _steps(self, file: FileReport) -> Iterator[Step]:
+        package = self.package(file)
+        if package is not None:
+            if package.attribute is not None:
+                yield Step(ATTRIBUTE, package.attribute)
+            yield from (Step(STORE_PATH, path) for path in (*package.via, package.path))
+        yield Step(FILE, file.path)
+        last: FileReport | None = file
+        if any(finding.code == "FILC-E202" for finding in file.findings):
+            way = to_ordinary(file)
+            yield from (Step(LIBRARY, library.path or library.name) for library in way)
+            if way:
+                last = self._files.get(way[-1].path or "")
+        told = _told(last) if last is not None else None
+        if told is not None:
+            yield Step(SYMBOL, told)
 
 
 def to_ordinary(file: FileReport) -> tuple[Library, ...]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from filcross import resources
 from filcross.elf import packages
-from filcross.elf.verdict import BAD
 from filcross.report import page, picture, text
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ def render(report: Report) -> str:
     """Return the report as an HTML page."""
     from markupsafe import Markup
 
+    chains = packages.Chains(report)
     drawing, left_out = _picture(report)
     order = {"bad": 0, "open": 1, "accepted": 2, "good": 3}
     files = sorted(report.files, key=lambda file: (order[file.outcome], file.path))
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
         codes=text.codes(report),
         picture=Markup(drawing),  # noqa: S704  (made from a template that escapes)
         left_out=left_out,
-        files=[(file, packages.chain(report, file) if file.verdict in BAD else ()) for file in files],
+        files=[(file, chains.of(file)) for file in files],
     )
     script = (resources.data_dir() / "page" / "report.js").read_text(encoding="utf-8")
     return page.render("Is it Fil-C code?", body, script=script)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from filcross.elf import packages
-from filcross.elf.verdict import BAD, finding_titles
+from filcross.elf.verdict import finding_titles
 
 if TYPE_CHECKING:
     from filcross.elf.comparison import Comparison
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def render(report: Report) -> dict[str, Any]:
     """Return the report as a dictionary of strings, numbers, booleans, lists and dictionaries."""
+    chains = packages.Chains(report)
     return {
         "verdict": report.verdict,
         "exit_code": report.exit_code,
@@ -27,7 +28,7 @@ def render(report: Report) -> dict[str, Any]:
         "waivers": [_waiver(use) for use in report.waivers],
         "packages": [_package(package) for package in report.packages],
         "comparison": _comparison(report.comparison),
-        "files": [{**_file(file), **_place(report, file)} for file in report.files],
+        "files": [{**_file(file), **_place(chains, file)} for file in report.files],
         "scripts": [
             {
                 "path": plain(script.path),
@@ -81,13 +82,12 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     }
 
 
-def _place(report: Report, file: FileReport) -> dict[str, Any]:
+def _place(chains: packages.Chains, file: FileReport) -> dict[str, Any]:
     """Return what is said of whole files only: their package, and for bad ones what brings that in."""
     found = packages.store_path(file.path)
-    steps = packages.chain(report, file) if file.verdict in BAD else ()
     return {
         "package": found[0] if found is not None else None,
-        "chain": [{"what": step.what, "text": plain(step.text)} for step in steps],
+        "chain": [{"what": step.what, "text": plain(step.text)} for step in chains.of(file)],
     }
 
 

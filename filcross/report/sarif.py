@@ -26,6 +26,7 @@ _KINDS = {"error": "fail", "unknown": "open", "warning": "review", "info": "info
 def render(report: Report, version: str) -> dict[str, Any]:
     """Return the report as plain data; `version` is filcross' own."""
     titles = finding_titles()
+    chains = packages.Chains(report)
     rules = sorted({finding.code for file in report.files for _, finding in _findings(file)})
     return {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -50,7 +51,7 @@ def render(report: Report, version: str) -> dict[str, Any]:
                 "results": [
                     _result(path, finding, rules.index(finding.code), _waived(file, path, finding), place)
                     for file in report.files
-                    for place in (_nix_place(report, file),)
+                    for place in (_nix_place(chains, file),)
                     for path, finding in _findings(file)
                 ],
                 "properties": {
@@ -80,9 +81,9 @@ def _waived(file: FileReport, path: str, finding: Finding) -> str | None:
     return next((text.removeprefix(start) for text in file.waived if text.startswith(start)), None)
 
 
-def _nix_place(report: Report, file: FileReport) -> dict[str, Any] | None:
+def _nix_place(chains: packages.Chains, file: FileReport) -> dict[str, Any] | None:
     """Return where the attribute that brings a file in stands in the Nix code, if that is known."""
-    package = packages.package_of(report, file)
+    package = chains.package(file)
     name, _, line = (package.position or "").rpartition(":") if package is not None else ("", "", "")
     if not name or not line.isdigit() or not int(line):
         return None

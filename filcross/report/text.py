@@ -55,6 +55,7 @@ def _lines(
 
 
 def _details(report: Report, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    chains = packages.Chains(report)
     known = []
     groups: dict[str, list[FileReport]] = {}
     for file in report.files:
@@ -70,7 +71,7 @@ def _details(report: Report, verbose: int, paint: Callable[[str, str], str]) -> 
             package = by_path[path]
             yield paint(f"{printable(package.name)}{_origin(package)}", "bold")
         for file in files:
-            yield from _file(report, file, verbose, paint)
+            yield from _file(chains, file, verbose, paint)
     yield from _toolchain_files(known, paint)
     for script in report.scripts:
         if verbose or {script.verdict, *(verdict for _, verdict in script.runs)} & BAD:
@@ -109,7 +110,9 @@ def _toolchain_files(files: Sequence[FileReport], paint: Callable[[str, str], st
         yield paint(f"             {what} in {printable(folder)}, known by content (-v shows them)", "dim")
 
 
-def _file(report: Report, file: FileReport, verbose: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+def _file(
+    chains: packages.Chains, file: FileReport, verbose: int, paint: Callable[[str, str], str]
+) -> Iterator[str]:
     style = "good" if file.verdict in GOOD else "bad" if file.verdict in BAD else "warn"
     simulated = " (simulated)" if file.simulated else ""
     yield f"{paint(f'{file.verdict:<12}', style)} {printable(file.path)}{paint(simulated, 'warn')}"
@@ -135,15 +138,14 @@ def _file(report: Report, file: FileReport, verbose: int, paint: Callable[[str, 
     for finding in file.findings:
         if verbose or finding.severity != "info":
             yield from finding_lines(finding, verbose, paint)
-    yield from _chain(report, file, paint)
+    yield from _chain(chains.of(file), paint)
     yield from _members(file, verbose, paint)
     for waived in file.waived:
         yield paint(f"  waived     {printable(waived)}", "warn")
 
 
-def _chain(report: Report, file: FileReport, paint: Callable[[str, str], str]) -> Iterator[str]:
+def _chain(steps: Sequence[packages.Step], paint: Callable[[str, str], str]) -> Iterator[str]:
     """Say what brings a bad file in, where that is more than its path."""
-    steps = packages.chain(report, file) if file.verdict in BAD else ()
     if {step.what for step in steps} - {packages.FILE, packages.SYMBOL}:
         texts = [_name(step.text) if step.what == packages.STORE_PATH else step.text for step in steps]
         yield paint(f"  because    {' → '.join(map(printable, texts))}", "dim")

@@ -114,7 +114,7 @@ def test_a_bad_file_comes_with_the_chain_that_brings_it_in() -> None:
     whole = packages.attach(
         report(program, library), {app: packages.Root("app", "pkgs/app.nix:3")}, {app: (lib,), lib: ()}
     )
-    assert [(step.what, step.text) for step in packages.chain(whole, program)] == [
+    assert [(step.what, step.text) for step in packages.Chains(whole).of(program)] == [
         ("attribute", "app"),
         ("store path", app),
         ("file", f"{app}/bin/app"),
