@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
 import os
@@ -118,8 +117,7 @@ def derivations(
     roots.mkdir(parents=True, exist_ok=True)
     found: dict[str, str] = {}
     failures: list[EvaluationFailure] = []
-    wanted = [[name.strip('"') for name in _NAME.findall(attribute)] for attribute in attributes]
-    arguments = {**packages.arguments(), "wanted": json.dumps(wanted)}
+    arguments = {**packages.arguments(), "wanted": _wanted(attributes)}
     together = nix.instantiate(entry_file(), ["selected"], arguments=arguments, roots=roots / "drv")
     if warn is not None:
         for warning in port_warnings(together.stderr):
@@ -177,13 +175,21 @@ def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict
     Files of the tree are named relative to it.
     """
     check_attributes(attributes)
-    found: dict[str, str] = {}
-    for attribute in attributes:
-        with contextlib.suppress(ProcessFailedError):
-            wanted = f"{_PREFIX}.{attribute}.meta.position"
-            position = nix.evaluate_json(entry_file(), wanted, arguments=packages.arguments())
-            found[attribute] = str(position).removeprefix(f"{packages.tree}/")
-    return found
+    arguments = {**packages.arguments(), "wanted": _wanted(attributes)}
+    try:
+        found = nix.evaluate_json(entry_file(), "positions", arguments=arguments)
+    except ProcessFailedError:
+        return {}
+    return {
+        attribute: str(position).removeprefix(f"{packages.tree}/")
+        for attribute, position in zip(attributes, found, strict=True)
+        if position is not None
+    }
+
+
+def _wanted(attributes: Sequence[str]) -> str:
+    """Return attribute paths as `entry.nix` takes them."""
+    return json.dumps([[name.strip('"') for name in _NAME.findall(attribute)] for attribute in attributes])
 
 
 def port_warnings(text: str) -> list[str]:

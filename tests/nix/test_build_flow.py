@@ -228,9 +228,21 @@ def test_native_code_in_the_middle_of_a_build_is_caught(simulator: Toolchain, tm
         simulator.root,
         "--json",
         "--no-out-link",
+        *("--report", "report.sarif", "--report", "report.html"),
         cwd=tmp_path,
     )
     assert done.returncode == 1, done.stderr
+    (sarif,) = json.loads((tmp_path / "report.sarif").read_text())["runs"]
+    places = {
+        result["analysisTarget"]["uri"].rpartition("/")[2]: result["locations"][0]["physicalLocation"]
+        for result in sarif["results"]
+    }
+    nix_file = tree / "pkgs" / "top-level" / "all-packages.nix"
+    line = nix_file.read_text().split('name = "half"')[0].count("\n") + 1
+    assert places["bad"]["artifactLocation"]["uri"] == str(nix_file.relative_to(tree))
+    assert places["bad"]["region"] == {"startLine": line}
+    assert "attribute half" in (tmp_path / "report.html").read_text()
+    assert "because    half → half-x86_64-unknown-linux-filc" in done.stderr
     verdicts = {Path(file["path"]).name: file["verdict"] for file in document(done)["report"]["files"]}
     assert verdicts == {"good": "filc", "bad": "foreign"}
 
