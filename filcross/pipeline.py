@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from filcross.sources import SeedReport
     from filcross.toolchain.layout import Toolchain
 
-# Attributes of entry.nix: what every build of a package set needs.
-_TOOLCHAIN = ("libc", "compiler")
+# Attributes that every build of a package set needs: Fil-C's libc and its compiler.
+_LIBC = "stdenv.cc.libc"
+_TOOLCHAIN = (_LIBC, "stdenv.cc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +175,16 @@ def build(
     """
     wanted = list(dict.fromkeys(attributes))
     roots = roots_of(prepared, wanted)
-    derivations, failures = evaluate.derivations(
-        prepared.nix, prepared.packages, wanted, roots=roots, warn=warn
-    )
+    together = list(dict.fromkeys([*wanted, *_TOOLCHAIN]))
+    found, failed = evaluate.derivations(prepared.nix, prepared.packages, together, roots=roots, warn=warn)
+    derivations = {name: found[name] for name in wanted if name in found}
+    failures = [failure for failure in failed if failure.attribute in wanted]
     evaluate.raise_if_all_failed(failures, len(wanted))
     if derivations:
         languages.refuse(graph.read_derivations(derivations.values()), derivations, allowed_languages)
     if seed is not None:
         seed(derivations)
-    runtime = libc(prepared, roots, watcher=watcher)
+    runtime = _build_toolchain(prepared, found, failed, roots, watcher)
     results = nix_build.build(
         prepared.nix,
         derivations,
@@ -240,22 +242,27 @@ def libc(prepared: Prepared, roots: Path, *, watcher: Watcher | None = None) -> 
     but nothing refers to the compiler, which other builds will need. The result is the libc's; where it
     failed, packages fail for the same cause. Raises `BuildFailedError` where they do not evaluate.
     """
-    done = prepared.nix.instantiate(
-        evaluate.entry_file(),
-        _TOOLCHAIN,
-        arguments=prepared.packages.arguments(),
-        roots=roots / "toolchain",
-    )
-    if done.exit_code != 0:
-        raise BuildFailedError(
-            "the Fil-C toolchain of this package set cannot be evaluated",
-            hint="this is a fault of the overlay: please report it",
-            details=tuple(done.stderr.splitlines()[-10:]),
-        )
-    lines = done.stdout.split("\n")[:-1]
-    derivations = {name: evaluate.derivation(line) for name, line in zip(_TOOLCHAIN, lines, strict=True)}
+    found, failed = evaluate.derivations(prepared.nix, prepared.packages, _TOOLCHAIN, roots=roots)
+    return _build_toolchain(prepared, found, failed, roots, watcher)
+
+
+def _build_toolchain(
+    prepared: Prepared,
+    found: Mapping[str, str],
+    failed: Sequence[EvaluationFailure],
+    roots: Path,
+    watcher: Watcher | None,
+) -> BuildResult:
+    for failure in failed:
+        if failure.attribute in _TOOLCHAIN:
+            raise BuildFailedError(
+                "the Fil-C toolchain of this package set cannot be evaluated",
+                hint="this is a fault of the overlay: please report it",
+                details=failure.details,
+            )
+    derivations = {name: found[name] for name in _TOOLCHAIN}
     results = nix_build.build(prepared.nix, derivations, roots=roots / "toolchain-outputs", watcher=watcher)
-    return next(result for result in results if result.attribute == "libc")
+    return next(result for result in results if result.attribute == _LIBC)
 
 
 def revision(prepared: Prepared) -> str:

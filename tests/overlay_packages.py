@@ -68,7 +68,9 @@ def build(prepared: pipeline.Prepared, attribute: str, *, source: Path | None = 
 def verdicts(prepared: pipeline.Prepared, *outputs: Path) -> dict[str, str]:
     """Return the verdict of the inspector on each ELF file of `outputs`, by file name."""
     arguments = [word for pair in prepared.packages.arguments().items() for word in ("--argstr", *pair)]
-    libc = prepared.nix.run("nix-build", evaluate.entry_file(), "-A", "libc", "--no-out-link", *arguments)
+    libc = prepared.nix.run(
+        "nix-build", evaluate.entry_file(), "-A", "pkgsCross.filc.stdenv.cc.libc", "--no-out-link", *arguments
+    )
     folders = [Path(path) for path in libc.stdout.split() if (Path(path) / "lib").is_dir()]
     runtimes = [policy.runtime_from_folder(folder, name="simulator") for folder in folders]
     report = inspector.inspect(list(outputs), policy.policy_for(runtimes))

@@ -43,8 +43,6 @@ in
 {
   inherit (pkgs) pkgsCross;
   attributeNames = builtins.attrNames pkgs.pkgsCross.filc;
-  libc = pkgs.pkgsCross.filc.stdenv.cc.libc;
-  compiler = pkgs.pkgsCross.filc.stdenv.cc;
   selected = map (builtins.foldl' (set: name: set.${name}) pkgs.pkgsCross.filc) (builtins.fromJSON wanted);
   positions = map (
     path: (builtins.foldl' (set: name: set.${name}) pkgs.pkgsCross.filc path).meta.position or null
