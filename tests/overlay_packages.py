@@ -146,6 +146,15 @@ def check_small_programs(prepared: pipeline.Prepared) -> None:
     assert "ld-linux-x86-64.so.2" in (generator / "record" / "generator").read_text()
 
 
+def check_structured(prepared: pipeline.Prepared) -> None:
+    """A package with `__structuredAttrs`."""
+    outputs = build(prepared, "structured")
+    assert run(outputs["out"] / "bin" / "user") == "2 3 hidden"
+    assert verdicts(prepared, outputs["out"]) == {"user": "filc", "libversioned.so": "filc"}
+    assert "ld-linux-x86-64.so.2" in (outputs["record"] / "native").read_text()
+    assert (outputs["record"] / "variables").read_text().startswith("cgo 0 site /")
+
+
 def check_counting(prepared: pipeline.Prepared, attribute: str) -> None:
     """CMake and Meson, with link-time optimisation asked for and a version script."""
     out = build(prepared, attribute)["out"]

@@ -116,16 +116,11 @@ class Nix:
 
     def outputs(self, derivation: str) -> dict[str, Path]:
         """Return the output paths of `derivation` by output name (valid or not)."""
-        names = self.run("nix-store", "-q", "--binding", "outputs", derivation, check=False)
-        listed = names.stdout.split() if names.exit_code == 0 else []
-        if not listed:
-            listed = ["out"]
-        found = {}
-        for name in listed:
-            binding = self.run("nix-store", "-q", "--binding", name, derivation, check=False)
-            if binding.exit_code == 0:
-                found[name] = Path(binding.stdout.strip())
-        return found
+        from filcross.nix import graph
+
+        # The file itself says it: `nix-store -q --binding outputs` knows nothing where a recipe has
+        # `__structuredAttrs`.
+        return {name: Path(path) for name, path in graph.outputs(derivation).items()}
 
     def invalid_paths(self, paths: Sequence[Path]) -> set[Path]:
         """Return those of `paths` that are not in the store."""

@@ -215,6 +215,30 @@ in
     '';
   };
 
+  # Attributes in a file instead of the environment: the hooks of the compiler must work there, too.
+  structured = stdenv.mkDerivation {
+    name = "structured";
+    __structuredAttrs = true;
+    src = ./versioned;
+    outputs = [
+      "out"
+      "record"
+    ];
+    depsBuildBuild = [ buildPackages.stdenv.cc ];
+    buildPhase = ''
+      $CC -O1 -shared -fPIC -flto -o libversioned.so library.c -Wl,--version-script=plain.map
+      cc -o user user.c libversioned.so -Wl,-rpath,$out/lib
+      $CC_FOR_BUILD -DNATIVE -o native library.c user.c -ldl
+    '';
+    installPhase = ''
+      mkdir -p $out/lib $out/bin $record
+      cp libversioned.so $out/lib/
+      cp user $out/bin/
+      readelf -lW native > $record/native
+      echo "cgo $CGO_ENABLED site $CONFIG_SITE" > $record/variables
+    '';
+  };
+
   generator = stdenv.mkDerivation {
     name = "with-generator";
     src = ./generator;
