@@ -131,17 +131,19 @@ class SimulatorNote:
         return self.origins.total()
 
 
-_NOTE_TEXT = re.compile(r"simulator(?: (?P<origin>.*?))?(?P<fields>(?: [a-z]+=[0-9]{1,18})*)\Z", re.DOTALL)
+_NOTE_TEXT = re.compile(
+    r"simulator(?: (?P<origin>(?!text=).*?))?(?P<fields>(?: [a-z]+=[0-9]{1,18})*)\Z", re.DOTALL
+)
 _IMAGE, _PAIR = struct.Struct("<q"), struct.Struct("<qQ")
 
 
 def simulator_note(notes: Iterable[Note]) -> SimulatorNote | None:
     """Return what the simulator's notes among `notes` say, `None` without one.
 
-    A note's text is `simulator ORIGIN text=BYTES sections=COUNT …`, ended by a NUL, padded to a multiple of
-    four. Then comes the distance from there to the image's first byte, and a pair of numbers for each
-    executable section of the object: the distance from the pair to the section's first byte, and the size.
-    The linker fills in the distances.
+    A note's text is `simulator ORIGIN text=BYTES sections=COUNT …` (without ORIGIN for a COMDAT group), ended
+    by a NUL, padded to a multiple of four. Then comes the distance from there to the image's first byte, and
+    a pair of numbers for each executable section of the object: the distance from the pair to the section's
+    first byte, and the size. The linker fills in the distances.
     """
     origins: Counter[str] = Counter()
     raw: list[str] = []

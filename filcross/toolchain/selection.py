@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filcross.errors import FilcrossError
-from filcross.toolchain import install, releases, store
+from filcross.toolchain import install, libcxx, releases, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,4 +115,5 @@ def _remark(value: str | None) -> str:
 
 def _announce(tell: Callable[[str], None]) -> None:
     if not store.is_taken(store.SIMULATOR):
-        tell("toolchain: making the ABI simulator from this machine's clang and musl")
+        cxx = " (with C++)" if libcxx.place().is_dir() else ""
+        tell(f"toolchain: making the ABI simulator{cxx} from this machine's clang and musl")

@@ -124,6 +124,19 @@ def test_a_note_with_half_a_pair_says_nothing_about_code(rest: bytes) -> None:
     assert (note.objects, note.places) == (1, ())
 
 
+def test_notes_of_groups_are_no_objects_of_their_own() -> None:
+    pair = struct.pack("<qQ", 0xF00, 7)
+    text = b"simulator text=7 sections=1 symbols=0\0"
+    padded = text + b"\0" * (-len(text) % 4)
+    group = Note(b"filcross", 0x46534D31, padded + struct.pack("<q", -0x1000) + pair, -1, 0x1000)
+    note = abi.simulator_note([*notes("simulator a.cpp text=5 sections=1"), group])
+    assert note is not None
+    assert (note.objects, dict(note.origins), len(note.places)) == (1, {"a.cpp": 1}, 1)
+    alone = abi.simulator_note([group])
+    assert alone is not None
+    assert (alone.objects, alone.places) == (0, note.places)
+
+
 def test_raw_assembler_is_named() -> None:
     note = abi.simulator_note(notes("simulator x.S (-yolo-assembler) text=4 symbols=1"))
     assert note is not None
