@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from filcross.elf.inspect import Report
     from filcross.nix.build import BuildResult, Watcher
     from filcross.nix.command import Nix
-    from filcross.nix.decisions import Question
     from filcross.nix.evaluate import EvaluationFailure, PackageSet
     from filcross.nix.plan import Plan
+    from filcross.nix.sweep import Question
     from filcross.nixpkgs.source import Source
     from filcross.overlay import Knobs, Overlay
     from filcross.ports.catalogue import Catalogue
@@ -150,10 +150,16 @@ def overlay_folder(toolchain: Toolchain, ports: Catalogue, knobs: Knobs | None =
 
 def question(prepared: Prepared) -> Question:
     """Return how to ask many packages of what was prepared about themselves, without building any."""
-    from filcross.nix.decisions import Question
+    from filcross.nix.sweep import Question
 
     variables = prepared.nix.store.environment
-    return Question(prepared.tree, "filc", prepared.overlay.root, variables=variables)
+    return Question(
+        prepared.tree,
+        "filc",
+        prepared.overlay.root,
+        overlays=prepared.packages.overlays,
+        variables=variables,
+    )
 
 
 def build(

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,13 @@ class ProcessFailedError(BuildFailedError):
 
 
 class ProcessTimeoutError(FilcrossError):
-    """A child did not end within its time limit (seconds) and was stopped."""
+    """A child did not end within its time limit (seconds), or fell silent, and was stopped."""
 
     exit_code = MissingRequirementError.exit_code
+
+
+class ProcessStoppedError(FilcrossError):
+    """A child was stopped because its caller did not want it any more."""
 
 
 def find_program(name: str, *, path: str | None = None, hint: str | None = None) -> str:
@@ -88,6 +93,8 @@ def run(
     env: Mapping[str, str] | None = None,
     check: bool = True,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
+    stop: threading.Event | None = None,
     stdin: str | None = None,
     on_stdout: Callable[[str], None] | None = None,
     on_stderr: Callable[[str], None] | None = None,
@@ -95,29 +102,21 @@ def run(
 ) -> Completed:
     """Run `argv` to its end and return what it left.
 
-    `env` holds additions to the current environment. `timeout` is in seconds. `on_stdout` and `on_stderr`
-    get each line (without its newline) as it comes, from another thread. With `check`, a status other
-    than 0 raises `ProcessFailedError` (with `hint`). A missing program raises `MissingRequirementError`,
-    a time limit `ProcessTimeoutError`.
+    `env` holds additions to the current environment. `timeout` is in seconds, and so is `idle_timeout`, for
+    which the child may be silent. `on_stdout` and `on_stderr` get each line (without its newline) as it
+    comes, from another thread. With `check`, a status other than 0 raises `ProcessFailedError` (with `hint`).
+    A missing program raises `MissingRequirementError`, a time limit `ProcessTimeoutError`. When `stop` is
+    set, from another thread, the child is ended and `ProcessStoppedError` raised.
     """
     import sh
 
     program, *arguments = [os.fspath(item) for item in argv]
-    stdout, stderr = _Lines(on_stdout), _Lines(on_stderr)
+    watch = _Watch(timeout, idle_timeout, stop)
+    stdout, stderr = _Lines(on_stdout, watch), _Lines(on_stderr, watch)
     command = _command(argv, cwd=cwd, env=env, stdin=stdin or "", streams=(stdout, stderr))
     with _deferred_signals() as interrupted:
         running = _start(command, hint)
-    timer_fired = threading.Event()
-    timer = None
-    if timeout is not None:
-
-        def expire() -> None:
-            timer_fired.set()
-            _stop(running)
-
-        timer = threading.Timer(timeout, expire)
-        timer.daemon = True
-        timer.start()
+    watch.begin(lambda: _stop(running))
     try:
         interrupted()
         exit_code = _wait(running, sh)
@@ -125,12 +124,12 @@ def run(
         _stop(running)
         raise
     finally:
-        if timer is not None:
-            timer.cancel()
+        watch.end()
     completed = Completed((program, *arguments), exit_code, stdout.text(), stderr.text())
-    if timer_fired.is_set():
-        raise ProcessTimeoutError(
-            f"`{completed.command_line}` did not finish within {timeout:g} s and was stopped",
+    if watch.verdict:
+        kind = ProcessStoppedError if stop is not None and stop.is_set() else ProcessTimeoutError
+        raise kind(
+            f"`{completed.command_line}` {watch.verdict} and was stopped",
             hint=hint,
             details=tuple(completed.stderr.splitlines()[-TAIL_LINES:]),
         )
@@ -254,14 +253,61 @@ def _deferred_signals() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
+class _Watch:
+    """Ends a child that takes too long, is silent for too long, or is not wanted any more."""
+
+    _STEP = 0.2
+
+    def __init__(self, limit: float | None, idle_limit: float | None, stop: threading.Event | None) -> None:
+        self._limit, self._idle_limit, self._stop = limit, idle_limit, stop
+        self._began = self.heard = time.monotonic()
+        self._ended = threading.Event()
+        self.verdict = ""
+
+    def begin(self, kill: Callable[[], None]) -> None:
+        if self._limit is None and self._idle_limit is None and self._stop is None:
+            return
+        self._began = self.heard = time.monotonic()
+        threading.Thread(target=self._run, args=(kill,), daemon=True).start()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _run(self, kill: Callable[[], None]) -> None:
+        while not self._ended.wait(self._pause()):
+            self.verdict = self._judge()
+            if self.verdict:
+                kill()
+                return
+
+    def _pause(self) -> float:
+        """Return how long nothing has to be looked at: only `stop` and silence need it now and then."""
+        if self._stop is None and self._idle_limit is None and self._limit is not None:
+            return max(self._began + self._limit - time.monotonic(), 0)
+        return self._STEP
+
+    def _judge(self) -> str:
+        now = time.monotonic()
+        if self._stop is not None and self._stop.is_set():
+            return "was not wanted any more"
+        if self._limit is not None and now - self._began >= self._limit:
+            return f"did not finish within {self._limit:g} s"
+        if self._idle_limit is not None and now - self.heard >= self._idle_limit:
+            return f"said nothing for {self._idle_limit:g} s"
+        return ""
+
+
 class _Lines:
     """Collects the lines of one stream and passes each on."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, on_line: Callable[[str], None] | None, watch: _Watch | None = None) -> None:
         self._chunks: list[str] = []
         self._on_line = on_line
+        self._watch = watch
 
     def feed(self, chunk: str) -> None:
+        if self._watch is not None:
+            self._watch.heard = time.monotonic()
         self._chunks.append(chunk)
         if self._on_line is not None:
             self._on_line(chunk.rstrip("\n"))

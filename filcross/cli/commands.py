@@ -16,6 +16,7 @@ MODULES = {
     "patch-nixpkgs": "patch_nixpkgs",
     "export-patches": "export_patches",
     "overlay": "overlay",
+    "survey": "survey",
     "plan": "plan",
     "ports": "ports",
     "build": "build",

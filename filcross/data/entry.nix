@@ -2,11 +2,13 @@
 # tree, overlay: folders, as strings. bootstrap: "nixpkgs", or "host" for a build-time side made of host tools.
 # wanted: the attribute paths of `selected`, a JSON list of lists of names. With one `-A selected`, Nix calls this function
 # once; with an `-A` for each package it would evaluate the whole package set for each.
+# config: more of the tree's configuration.
 # overlays: the user's own, a JSON list of files and folders; they come after Fil-C's and see what it made.
 {
   tree,
   overlay,
   bootstrap ? "nixpkgs",
+  config ? { },
   overlays ? "[]",
   wanted ? "[]",
 }:
@@ -23,20 +25,20 @@ let
     mentions "replaceCrossStdenv" cross
     && !mentions "buildPackages[.]filcc" cross
     && !mentions "buildPackages[.]filcc" (treePath + "/pkgs/top-level/stage-tools.nix");
-  config = if byConfiguration then import ./cross-config.nix else { };
+  allConfig = (if byConfiguration then import ./cross-config.nix else { }) // config;
   pkgs =
     if bootstrap == "host" then
       import (overlayPath + "/host") {
         tree = treePath;
         overlays = more;
-        inherit config;
+        config = allConfig;
       }
     else
       import treePath {
         localSystem = {
           system = "x86_64-linux";
         };
-        inherit config;
+        config = allConfig;
         overlays = [ (import overlayPath) ] ++ more;
       };
 in

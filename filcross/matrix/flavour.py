@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from filcross.nix.decisions import Answer
+    from filcross.nix.sweep import Answer
 
 REFERENCES = {"musl": "x86_64-unknown-linux-musl", "glibc": "x86_64-pc-linux-gnu"}
 """The platform of each flavour. (`pc`: trees since 2023 take `x86_64-unknown-linux-gnu` for the build machine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from filcross import overlay, process, resources
 from filcross.matrix import flavour as comparing
-from filcross.nix import decisions
+from filcross.nix import sweep
 from filcross.nixpkgs import patch
 from filcross.nixpkgs.checkout import open_checkout
 from filcross.ports import catalogue
@@ -68,21 +68,21 @@ def run(
         checkout = patch.copy_and_patch(checkout, folder / "tree").checkout
     root = checkout.root
     version = process.run([instantiate, "--version"], timeout=60).stdout.split()[-1]
-    there = _attributes(root, instantiate)
+    there = attributes(root, instantiate)
     asked = there if everything else [name for name in names or packages() if name.split(".")[0] in there]
     for flavour in flavours:
         written = overlay.write_overlay(
             _toolchain(folder, flavour), folder / f"overlay-{flavour}", catalogue.NONE
         )
-        reference = decisions.Question(root, comparing.REFERENCES[flavour], instantiate=instantiate)
+        reference = sweep.Question(root, comparing.REFERENCES[flavour], instantiate=instantiate)
         tell(f"{label}: evaluating {len(asked)} packages for {reference.platform}")
         try:
-            expected = decisions.survey(reference, asked, jobs=jobs)
+            expected = sweep.sweep(reference, asked, jobs=jobs)
         except process.ProcessFailedError:
             tell(f"{label}: the tree does not evaluate for {reference.platform}: nothing to compare with")
             continue
         tell(f"{label}: evaluating them for a {flavour}-flavoured Fil-C")
-        ours = decisions.survey(decisions.Question(root, "filc", written.root, instantiate), asked, jobs=jobs)
+        ours = sweep.sweep(sweep.Question(root, "filc", written.root, instantiate), asked, jobs=jobs)
         yield Result(label, version, comparing.compare(flavour, expected, ours, tree=root, rules=rules()))
 
 
@@ -94,7 +94,8 @@ def _toolchain(folder: Path, flavour: str) -> Toolchain:
     return Toolchain(_VERSION, root, "release", _VERSION, flavour, "x86_64", LOADERS[0])
 
 
-def _attributes(root: Path, instantiate: str) -> list[str]:
+def attributes(root: Path, instantiate: str = "nix-instantiate") -> list[str]:
+    """Return the names of everything at the top of a tree."""
     file = resources.data_dir() / "attribute-names.nix"
     argv = [
         instantiate,

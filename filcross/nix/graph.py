@@ -134,8 +134,8 @@ def read_derivations(
 ) -> dict[str, Derivation]:
     """Return the derivations `roots` and everything behind them, by path; errors are those of `read`.
 
-    `platform` is the configuration of the side that is not the build machine's, `folder` the root below
-    which the store is (for a store that is not where its paths say).
+    `platform` is the configuration of the side that is not the build machine's, `folder` the root of a
+    store `local?root=…`, whose files are not where its paths say.
     """
     raw: dict[str, _Raw] = {}
     waiting = list(roots)
@@ -199,7 +199,7 @@ class _Raw:
 
 
 def _read(path: str, folder: Path | None) -> _Raw:
-    place = Path(path) if folder is None else folder / path.lstrip("/")
+    place = Path(path) if folder is None else folder / "nix" / "store" / Path(path).name
     try:
         text = place.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:

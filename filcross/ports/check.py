@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from filcross import process
-from filcross.nix import decisions
+from filcross.nix import sweep
 from filcross.nix.evaluate import entry_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from filcross.nix.decisions import Answer, Question
+    from filcross.nix.sweep import Answer, Question
     from filcross.ports.schema import Port
 
 APPLIES = "applies"
@@ -85,7 +85,7 @@ def check(
     asked = [attribute for _, attribute in pairs if attribute in there]
     answers = _survey(question, asked, jobs, on_progress)
     lost = [name for name, answer in answers.items() if answer.outcome in {"refused", "fatal"}]
-    alone = decisions.survey(replace(question, overlay=plain), lost, only="derivation", jobs=jobs)
+    alone = sweep.sweep(replace(question, overlay=plain), lost, only="derivation", jobs=jobs)
     return [
         Finding(port.name, attribute, LACKING)
         if attribute not in answers
@@ -104,7 +104,7 @@ def _survey(
         if on_progress is not None:
             on_progress(count, len(names))
 
-    return decisions.survey(question, names, only="port", jobs=jobs, on_progress=note)
+    return sweep.sweep(question, names, only="port", jobs=jobs, on_progress=note)
 
 
 def _finding(port: Port, attribute: str, answer: Answer, alone: Answer | None) -> Finding:

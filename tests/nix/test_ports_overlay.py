@@ -12,7 +12,7 @@ import pytest
 from command_line import run
 
 from filcross import config, overlay, pipeline, resources
-from filcross.nix import decisions, evaluate
+from filcross.nix import evaluate, sweep
 from filcross.nix.command import find_nix
 from filcross.ports import catalogue, check
 from filcross.ports.versions import compare, parse_range
@@ -98,7 +98,7 @@ def attributes_of(
 ) -> dict[str, dict[str, Any]]:
     """Return what the derivations of packages say."""
     question = replace(pipeline.question(prepared), overlay=packages.overlay)
-    answers = decisions.survey(question, names)
+    answers = sweep.sweep(question, names)
     assert {answer.outcome for answer in answers.values()} == {"derivation"}
     return {name: dict(answer.decisions) for name, answer in answers.items()}
 

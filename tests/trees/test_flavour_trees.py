@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filcross.matrix import flavour_run
-from filcross.nix import decisions
+from filcross.nix import sweep
 from filcross.nixpkgs import patch
 from filcross.nixpkgs.checkout import open_checkout
 from filcross.overlay import write_overlay
@@ -46,11 +46,9 @@ def test_recipes_that_want_another_compiler_get_filc_or_nothing(simulator: Toolc
     copy = patch.copy_and_patch(open_checkout(tree()), tmp_path / "tree").checkout.root
     store = tmp_path / "store"
     store.mkdir()
-    question = decisions.Question(
-        copy, "filc", write_overlay(simulator, tmp_path / "overlay").root, store=store
-    )
+    question = sweep.Question(copy, "filc", write_overlay(simulator, tmp_path / "overlay").root, store=store)
     # Of php: llvmPackages_6.stdenv where the compiler is a clang. Of sl: gccStdenv.
-    found = decisions.survey(question, ["php", "sl", "openblas"], only="derivation", jobs=1)
+    found = sweep.sweep(question, ["php", "sl", "openblas"], only="derivation", jobs=1)
     assert found["openblas"].outcome == "refused"
     asked = [found[name].derivation for name in ("php", "sl")]
     closure = subprocess.run(

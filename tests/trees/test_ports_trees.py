@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from test_sixteen_packages import prepare
 
-from filcross.nix import decisions
+from filcross.nix import sweep
 from filcross.overlay import write_overlay
 from filcross.ports import catalogue, check
 
@@ -30,7 +30,7 @@ WORKS = {check.APPLIES, check.REDUNDANT, check.NOTHING}
 def test_the_ports_evaluate_where_the_table_says(which: str, simulator: Toolchain, tmp_path: Path) -> None:
     tree = prepare(which, tmp_path)
     ports = replace(catalogue.shipped(), complete=True)
-    question = decisions.Question(
+    question = sweep.Question(
         tree.root,
         "filc",
         write_overlay(simulator, tmp_path / "overlay", ports).root,

@@ -17,7 +17,7 @@ import pytest
 from named_trees import named
 
 from filcross.matrix import flavour
-from filcross.nix import decisions
+from filcross.nix import sweep
 from filcross.nixpkgs import patch
 from filcross.nixpkgs.checkout import open_checkout
 from filcross.overlay import write_overlay
@@ -91,20 +91,20 @@ def test_sixteen_packages(which: str, simulator: Toolchain, tmp_path: Path) -> N
     tree = prepare(which, tmp_path)
     store = tmp_path / "store"
     store.mkdir()
-    ordinary = decisions.Question(
+    ordinary = sweep.Question(
         tree.root,
         flavour.REFERENCES["musl"],
         instantiate=str(tree.programs / "nix-instantiate"),
         store=store,
         search_path=tree.search_path,
     )
-    musl = decisions.survey(ordinary, PACKAGES, only="derivation", jobs=1)
+    musl = sweep.sweep(ordinary, PACKAGES, only="derivation", jobs=1)
     expected = {name for name in PACKAGES if musl[name].outcome == "derivation"}
     assert expected >= set(PACKAGES) - {"openssh"}  # it fails for every platform in three of the trees
 
     for kind in ("musl", "glibc"):
         overlay = write_overlay(replace(simulator, flavour=kind), tmp_path / f"overlay-{kind}").root
-        ours = decisions.survey(
+        ours = sweep.sweep(
             replace(ordinary, platform="filc", overlay=overlay), PACKAGES, only="derivation", jobs=1
         )
         lost = {name: ours[name].message for name in expected if ours[name].outcome != "derivation"}

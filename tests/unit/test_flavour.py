@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filcross.matrix import flavour, flavour_page, flavour_run
-from filcross.nix.decisions import Answer
+from filcross.nix.sweep import Answer
 
 TREE = Path("/tree")
 RULES = """
