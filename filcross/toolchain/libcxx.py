@@ -8,6 +8,7 @@ has C++; one that is made without them refuses C++ and says how to get it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -20,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross import config, resources
-from filcross.errors import MissingRequirementError, UnsupportedInputError
+from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
 from filcross.process import ProcessFailedError, find_program, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from filcross.toolchain.simulator.host import HostTools
 
@@ -33,6 +34,8 @@ ARCHIVES = ("libc++.a", "libc++abi.a", "libunwind.a", "libpersonality.a")
 SITE = "x86_64-unknown-linux-gnu/c++/v1"
 """The folder of libc++'s `__config_site`, below a toolchain's `build/include`."""
 
+_UNFINISHED = ".unfinished-"
+_KEPT = 3  # compiled libraries: those of this compiler, and of some before
 _REMOVED = b"/* zig patch: instead of including __config_site, zig adds -D flags when compiling */"
 _ORIGINAL = b"#include <__config_site>"
 
@@ -89,11 +92,15 @@ def bring(tell: Callable[[str], None], *, wheel: Path | None = None) -> Path:
     """
     from filcross.toolchain import download
 
+    if wheel is not None and not wheel.is_file():
+        raise UsageError(f"there is no file {wheel}", hint="leave out --from, and pip downloads it")
     target = place()
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=target.parent) as folder:
+    with _alone(target.parent), tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=target.parent) as folder:
+        if target.is_dir():
+            return target
         file = wheel or _download(Path(folder), tell)
         found = download.hash_file(file)
         if found != pin().sha256:
@@ -103,9 +110,18 @@ def bring(tell: Callable[[str], None], *, wheel: Path | None = None) -> Path:
             )
         fresh = Path(folder) / "sources"
         _unpack(file, fresh)
-        with contextlib.suppress(OSError):  # another command was faster
-            fresh.rename(target)
+        fresh.rename(target)
     return target
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for other commands that fill `folder`, and delete what killed ones left."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
 
 
 def _download(folder: Path, tell: Callable[[str], None]) -> Path:
@@ -179,15 +195,12 @@ def libraries(sources: Path, host: HostTools, tell: Callable[[str], None] = lamb
     if folder.is_dir():
         return folder
     tell("compiling libc++, once for this compiler (about 40 seconds of processor time)")
-    with tempfile.TemporaryDirectory(prefix=".compiling-", dir=sources.parent) as work:
-        made = _compile(sources, host, Path(work))
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    for other in sources.parent.glob("compiled-*"):
-        if other != folder:
+    parent = sources.parent
+    with _alone(parent), tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=parent) as work:
+        if not folder.is_dir():
+            _compile(sources, host, Path(work)).rename(folder)
+        made = sorted(parent.glob("compiled-*"), key=lambda item: item.stat().st_mtime, reverse=True)
+        for other in made[_KEPT:]:
             shutil.rmtree(other, ignore_errors=True)
     return folder
 

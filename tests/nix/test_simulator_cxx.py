@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 from filcross import config
 from filcross.elf.inspect import inspect
 from filcross.elf.policy import policy_for, runtime_from_folder
-from filcross.errors import MissingRequirementError
+from filcross.errors import MissingRequirementError, UsageError
 from filcross.process import Completed, run
 from filcross.toolchain import download, libcxx, proof
 from filcross.toolchain.simulator.host import find_host_tools
@@ -300,7 +300,9 @@ def test_the_sources_are_brought_whole_or_not_at_all(tmp_path: Path, monkeypatch
     wrong.write_bytes(b"PK\5\6" + bytes(18))
     with pytest.raises(download.WrongHashError, match=r"is not ziglang \d"):
         libcxx.bring(lambda _: None, wheel=wrong)
-    assert list(config.libcxx_dir().iterdir()) == []
+    with pytest.raises(UsageError, match="there is no file"):
+        libcxx.bring(lambda _: None, wheel=tmp_path / "none.whl")
+    assert [item.name for item in config.libcxx_dir().iterdir()] == [".lock"]
 
 
 def test_a_host_without_a_fit_clang_has_no_cxx(libcxx_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
