@@ -14,7 +14,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filcross.elf import closure, strangers, wrappers
+from filcross.elf import closure, hosts, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, machine_name
 from filcross.elf.files import Reader, Said, Unjudged, judge_window, opened
@@ -103,7 +103,7 @@ class _Inspection:
             for inode, report in files.items()
         ]
         return Report(
-            files=tuple(sorted(reports, key=lambda item: item.path)),
+            files=tuple(sorted(hosts.named(reports, self.contents.values()), key=lambda item: item.path)),
             scripts=tuple(self.script(path, name) for path, name in sorted(scripts)),
             skipped=dict(sorted(self.skipped.items())),
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),

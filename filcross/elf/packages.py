@@ -153,4 +153,5 @@ def to_ordinary(file: FileReport) -> tuple[Library, ...]:
 def _told(file: FileReport) -> str | None:
     """Return the piece of evidence that says most about why a file is bad."""
     evidence = {finding.code: finding.evidence for finding in file.findings if finding.evidence}
-    return next((evidence[code][0] for code in _TELLING if code in evidence), None)
+    names = [name for code in _TELLING for name in evidence.get(code, ())]
+    return next((name for name in names if not name.startswith("_")), names[0] if names else None)

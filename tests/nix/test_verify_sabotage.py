@@ -394,6 +394,11 @@ def test_a_plugin_may_leave_imports_to_its_program(shapes: Shapes) -> None:
     file = judge(shapes, shapes.library("libplugin.so", source))
     assert (file.verdict, codes(file)) == ("filc", set())
     assert "pizlonated_host" in evidence(file, "FILC-I306")
+    host = shapes.filc("host", f"int host(void) {{ return 3; }}\n{HELLO}")
+    shapes.hello()
+    program = shapes.program("host", [host], "--export-dynamic", "-l:libanswer.so")
+    files = inspect([program, shapes.root / "libplugin.so"], shapes.policy()).files
+    assert f"pizlonated_host (of {program})" in evidence(files[1], "FILC-I306")
 
 
 def test_a_library_found_through_the_programs_runpath_two_levels_down(shapes: Shapes) -> None:
