@@ -105,6 +105,10 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
     overlay = write_overlay(toolchain, overlay_folder(toolchain, ports, chosen_knobs), ports, chosen_knobs)
+    if settings.ports:
+        tell(
+            f"ports: as {' and '.join(file for file, _ in settings.ports)} says (filcross ports list --mine)"
+        )
     if overlays:
         tell(f"overlays after Fil-C's: {', '.join(map(str, overlays))} ({settings.overlays.origin})")
     packages = evaluate.PackageSet(tree, overlay.root, bootstrap, overlays)
@@ -204,17 +208,22 @@ def build(
 
 
 def plan(
-    prepared: Prepared, attributes: Sequence[str], *, ask_caches: bool = True
+    prepared: Prepared,
+    attributes: Sequence[str],
+    *,
+    ask_caches: bool = True,
+    warn: Callable[[str], None] | None = None,
 ) -> tuple[Plan, tuple[EvaluationFailure, ...]]:
     """Return what building `attributes` of `pkgsCross.filc` would mean, and those that do not evaluate.
 
-    Nothing is built. Errors are those of `build`, but a language that cannot be Fil-C raises none.
+    Nothing is built. `warn` gets what the ports of the packages have to say. Errors are those of `build`, but
+    a language that cannot be Fil-C raises none.
     """
     from filcross.nix import plan as plans
 
     wanted = list(dict.fromkeys(attributes))
     derivations, failures = evaluate.derivations(
-        prepared.nix, prepared.packages, wanted, roots=roots_of(prepared, wanted)
+        prepared.nix, prepared.packages, wanted, roots=roots_of(prepared, wanted), warn=warn
     )
     evaluate.raise_if_all_failed(failures, len(wanted))
     found = plans.make(

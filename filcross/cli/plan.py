@@ -98,7 +98,7 @@ def plan(
     )
     prepared = pipeline.prepare(settings, output.say)
     output.say(f"planning {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
-    found, failures = pipeline.plan(prepared, attributes, ask_caches=not no_caches)
+    found, failures = pipeline.plan(prepared, attributes, ask_caches=not no_caches, warn=output.warn)
     refused = any(item.language not in allowed for item in found.boundaries)
     code = BuildFailedError.exit_code if failures else 0
     code = VerdictError.exit_code if refused else code

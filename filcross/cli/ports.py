@@ -236,7 +236,7 @@ def check(
 
     # As for Fil-C itself, also where the toolchain is the simulator.
     question = replace(pipeline.question(prepared), overlay=overlay(replace(catalogue, complete=True)))
-    output.say(f"evaluating {len(ports)} ports, with and without (no build)")
+    output.say(f"evaluating with and without ports: {len(ports)} (nothing is built)")
     findings = station.check(question, ports, plain=overlay(NONE), jobs=jobs)
     _show_findings(output, findings)
     failing = [finding for finding in findings if finding.state == station.FAILS]
@@ -274,12 +274,13 @@ def _show_findings(output: Output, findings: Sequence[Finding]) -> None:
     from filcross.ports import check as station
 
     for finding in findings:
-        if finding.state in {station.LACKING, station.NOTHING}:
+        if finding.state in {station.LACKING, station.NOTHING} and not finding.message:
             output.detail(f"{finding.attribute}: {finding.state}")
             continue
         style = _STYLES.get(finding.state)
         state = paint(finding.state, style) if style else finding.state
-        output.result(f"{state}: {finding.attribute} {finding.version}".rstrip())
+        pinned = f"(built as {finding.pinned})" if finding.pinned else ""
+        output.result(" ".join(filter(None, (f"{state}: {finding.attribute}", finding.version, pinned))))
         for line in finding.applied:
             output.detail(f"    {line}")
         for line in finding.stale:

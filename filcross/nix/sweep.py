@@ -115,6 +115,7 @@ def sweep(
     jobs: int = 0,
     on_progress: Callable[[int], None] | None = None,
     into: dict[str, Answer] | None = None,
+    give_up: bool = True,
 ) -> dict[str, Answer]:
     """Return the answer of each of `names` (attribute paths such as `perlPackages.JSON`).
 
@@ -122,12 +123,12 @@ def sweep(
     its port did to each (`decisions` of the answers holds it: see `filcross.ports.check`). `jobs` processes
     run side by side (0: one for each processor). `on_progress` gets the number of packages answered so far,
     from other threads. `into` is filled as answers come, so that an interrupted sweep leaves them there.
-    Raises `process.ProcessFailedError` when a process dies before its first package, or one after the other
-    dies of the same at each package: then it is the package set that does not evaluate.
+    Raises `process.ProcessFailedError` when a process dies before its first package, or (with `give_up`) one
+    after the other dies of the same at each package: then it is the package set that does not evaluate.
     """
     chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
     found: dict[str, Answer] = {} if into is None else into
-    _Workers(question, only, found, on_progress).run(chunks, jobs)
+    _Workers(question, only, found, on_progress, give_up=give_up).run(chunks, jobs)
     return {name: found[name] for name in names}
 
 
@@ -139,7 +140,9 @@ def explain(
     Each package costs the start of a process: ask only for those that matter. Arguments are those of `sweep`.
     """
     found: dict[str, Answer] = {} if into is None else into
-    _Workers(question, "derivation", found, None, guard=False).run([[name] for name in names], jobs)
+    _Workers(question, "derivation", found, None, guard=False, give_up=False).run(
+        [[name] for name in names], jobs
+    )
     return found
 
 
@@ -154,8 +157,9 @@ class _Workers:
         on_progress: Callable[[int], None] | None,
         *,
         guard: bool = True,
+        give_up: bool = True,
     ) -> None:
-        self._question, self._only, self._guard = question, only, guard
+        self._question, self._only, self._guard, self._give_up = question, only, guard, give_up
         self._found, self._on_progress = found, on_progress
         self._chunks: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -204,7 +208,7 @@ class _Workers:
                     reader.answered.add(reader.current)
                 alone = len(reader.answered) == 1 and reader.current is not None
                 deaths = [*deaths, reader.error_lines()] if alone else []
-                if self._guard and len(deaths) == SAME_DEATHS and len(set(deaths)) == 1:
+                if self._give_up and len(deaths) == SAME_DEATHS and len(set(deaths)) == 1:
                     raise process.ProcessFailedError(done)
                 left = [name for name in left if name not in reader.answered]
 

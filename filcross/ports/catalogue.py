@@ -39,8 +39,8 @@ class Catalogue:
 
     `sources` and `trees` explain the names that ports use. With `pins`, packages are built in the versions
     that ports pin, where they do. `off` names shipped ports that the user switched off, and in which file.
-    Patches from addresses are for Fil-C itself and call its functions: with the simulator they are left out,
-    unless `complete`.
+    Patches from addresses are for Fil-C itself and call its functions: with the simulator they are left out
+    (and so is what is said of missing ones), unless `complete`.
     """
 
     ports: tuple[Port, ...] = ()
@@ -77,8 +77,8 @@ class Catalogue:
                 raise UsageError(
                     f"two patches are called {patch.name}", hint="give one of them another `name`"
                 )
-        fetched = self.complete or not simulated
-        rows = [schema.for_nix(port, pinned=self.pins, fetched=fetched) for port in self.ports]
+        complete = self.complete or not simulated
+        rows = [schema.for_nix(port, pinned=self.pins, complete=complete) for port in self.ports]
         return {"ports.json": (json.dumps(rows, indent=1) + "\n").encode(), **found}
 
     @property

@@ -37,16 +37,17 @@ _NAMES_TIMEOUT = 1800.0
 class Finding:
     """What one port does to one package of the tree.
 
-    `version` is the tree's, `pinned` whether the port's pin takes its place. `applied` are lines about what
-    changes, `stale` the patches that are for other versions, `missing` the arguments and packages that the
-    port names and the tree does not have. `message` says why an evaluation failed.
+    `version` is the tree's, `pinned` the version of the port's pin if that takes its place. `applied` are
+    lines about what changes, `stale` the patches that are for other versions, `missing` the arguments and
+    packages that the port names and the tree does not have. `message` says why an evaluation failed, or why a
+    build is known to fail.
     """
 
     port: str
     attribute: str
     state: str
     version: str = ""
-    pinned: bool = False
+    pinned: str = ""
     applied: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -85,7 +86,8 @@ def check(
     asked = [attribute for _, attribute in pairs if attribute in there]
     answers = _survey(question, asked, jobs, on_progress)
     lost = [name for name, answer in answers.items() if answer.outcome in {"refused", "fatal"}]
-    alone = sweep.sweep(replace(question, overlay=plain), lost, only="derivation", jobs=jobs)
+    # One process each: packages that a tree lacks the parts of die of the same, one after the other.
+    alone = sweep.explain(replace(question, overlay=plain), lost, jobs=jobs)
     return [
         Finding(port.name, attribute, LACKING)
         if attribute not in answers
@@ -104,7 +106,7 @@ def _survey(
         if on_progress is not None:
             on_progress(count, len(names))
 
-    return sweep.sweep(question, names, only="port", jobs=jobs, on_progress=note)
+    return sweep.sweep(question, names, only="port", jobs=jobs, on_progress=note, give_up=False)
 
 
 def _finding(port: Port, attribute: str, answer: Answer, alone: Answer | None) -> Finding:
@@ -123,7 +125,7 @@ def _finding(port: Port, attribute: str, answer: Answer, alone: Answer | None) -
         attribute=attribute,
         state=_state(port, said),
         version=said["version"],
-        pinned=said["pinned"],
+        pinned=port.pin.version if port.pin is not None and said["pinned"] else "",
         applied=tuple(
             line
             for change, applies in zip(port.changes, said["applies"], strict=True)
@@ -137,6 +139,7 @@ def _finding(port: Port, attribute: str, answer: Answer, alone: Answer | None) -
             for patch in change.patches
         ),
         missing=tuple(said["missing"]),
+        message=f"known not to build: {port.broken}" if port.broken else "",
     )
 
 

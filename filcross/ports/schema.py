@@ -282,10 +282,11 @@ def check_whole(port: Port, where: str) -> None:
         raise reader.error("`refuse` needs the reason in `broken`")
 
 
-def for_nix(port: Port, *, pinned: bool, fetched: bool = True) -> dict[str, Any]:
+def for_nix(port: Port, *, pinned: bool, complete: bool = True) -> dict[str, Any]:
     """Return what Nix reads of a port (overlays/ports).
 
-    With `pinned`, its pin is used where it has one; without `fetched`, patches from addresses are left out.
+    With `pinned`, its pin is used where it has one. Without `complete`, what is for Fil-C itself is left out:
+    patches from addresses, and `needs`.
     """
     use = port.pin if pinned or port.pinned else None
     return {
@@ -294,10 +295,10 @@ def for_nix(port: Port, *, pinned: bool, fetched: bool = True) -> dict[str, Any]
         "versions": _conditions(port.versions),
         "pin": None if use is None else {"version": use.version, "url": use.url, "hash": use.hash},
         "patched": port.patch_ranges,
-        "needs": list(port.needs),
+        "needs": list(port.needs) if complete else [],
         "broken": port.broken,
         "refuse": port.refuse,
-        "changes": [_change_for_nix(change, fetched=fetched) for change in port.changes],
+        "changes": [_change_for_nix(change, fetched=complete) for change in port.changes],
     }
 
 
