@@ -220,7 +220,7 @@ def check(
     from dataclasses import replace
 
     from filcross import config, pipeline
-    from filcross.overlay import write_overlay
+    from filcross.overlay import knobs, write_overlay
     from filcross.ports import check as station
     from filcross.ports.catalogue import NONE
 
@@ -229,10 +229,11 @@ def check(
     ports = _chosen(catalogue, names) if names else list(catalogue.ports)
     settings = config.load({"nixpkgs": nixpkgs, "toolchain": toolchain})
     prepared = pipeline.prepare(settings, output.say)
+    chosen = knobs(settings.knobs)
 
     def overlay(which: Catalogue) -> Path:
-        folder = pipeline.overlay_folder(prepared.toolchain, which)
-        return write_overlay(prepared.toolchain, folder, which).root
+        folder = pipeline.overlay_folder(prepared.toolchain, which, chosen)
+        return write_overlay(prepared.toolchain, folder, which, chosen).root
 
     # As for Fil-C itself, also where the toolchain is the simulator.
     question = replace(pipeline.question(prepared), overlay=overlay(replace(catalogue, complete=True)))
