@@ -14,7 +14,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filcross.elf import closure, hosts, strangers, wrappers
+from filcross.elf import closure, hosts, pool, records, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, machine_name
 from filcross.elf.files import Reader, Said, Unjudged, judge_window, opened
@@ -111,9 +111,17 @@ class _Inspection:
 
     def read(self, found: Sequence[tuple[str, tuple[int, int]]]) -> None:
         """Read each of some files once, by inode."""
+        first: dict[tuple[int, int], str] = {}
         for path, inode in found:
-            if inode not in self.said:
-                self.said[inode] = self.reader.said(path)
+            first.setdefault(inode, path)
+        policy = self.policy
+        said = pool.do_all(
+            tuple(first.values()),
+            self.reader.said,
+            lambda answer: records.pack(answer, policy),
+            lambda record: records.unpack(record, policy),
+        )
+        self.said.update(zip(first, said, strict=True))
 
     def depends_on_place(self, inode: tuple[int, int]) -> bool:
         """Return whether the same file at another path may load other libraries."""
