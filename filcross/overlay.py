@@ -88,11 +88,17 @@ def knobs(tables: Sequence[tuple[str, Any]], flags: Mapping[str, bool | None] | 
 
 
 def write_overlay(
-    toolchain: Toolchain, output: Path, ports: Catalogue | None = None, knobs: Knobs | None = None
+    toolchain: Toolchain,
+    output: Path,
+    ports: Catalogue | None = None,
+    knobs: Knobs | None = None,
+    *,
+    stored: Path | None = None,
 ) -> Overlay:
     """Write the overlay for `toolchain` to a folder and return it.
 
-    `ports` are all shipped ones, and `knobs` the defaults, unless others are given.
+    `ports` are all shipped ones, and `knobs` the defaults, unless others are given. `stored` is where the
+    toolchain's folder lies in a Nix store, if it does: such an overlay serves with that store only.
 
     The folder is wholly old or wholly new at any moment, and a second run with the same content leaves it as
     it is. A folder that is there already is replaced only if it is an overlay that filcross wrote, without
@@ -108,7 +114,7 @@ def write_overlay(
     parameters = {
         "schema_version": SCHEMA_VERSION,
         "generator": f"{GENERATOR} {__version__}",
-        "toolchain": _describe(toolchain),
+        "toolchain": _describe(toolchain, stored),
         "knobs": {
             name.replace("_", "-"): value for name, value in dataclasses.asdict(knobs or Knobs()).items()
         },
@@ -132,7 +138,7 @@ def _nix_files() -> dict[str, bytes]:
     }
 
 
-def _describe(toolchain: Toolchain) -> dict[str, Any]:
+def _describe(toolchain: Toolchain, stored: Path | None) -> dict[str, Any]:
     refuse_for_builds(toolchain)
     archive = _archive(toolchain)
     return {
@@ -145,7 +151,7 @@ def _describe(toolchain: Toolchain) -> dict[str, Any]:
         "llvm_version": _llvm_version(toolchain),
         # One of the two: an archive is the same everywhere, a folder is this machine's.
         "archive": archive,
-        "path": str(toolchain.root.resolve()) if archive is None else None,
+        "path": str(stored or toolchain.root.resolve()) if archive is None else None,
     }
 
 

@@ -104,7 +104,9 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> Prepared:
     if nixstore.add_archive(nix, toolchain, install.nix_roots()) is not None:
         tell("toolchain: Nix takes the release from its archive on this machine")
     tree = _patched(chosen, tell)
-    overlay = write_overlay(toolchain, overlay_folder(toolchain, ports, chosen_knobs), ports, chosen_knobs)
+    stored = nixstore.add_folder(nix, toolchain, install.nix_roots())
+    folder = overlay_folder(toolchain, ports, chosen_knobs, stored)
+    overlay = write_overlay(toolchain, folder, ports, chosen_knobs, stored=stored)
     if settings.ports:
         tell(
             f"ports: as {' and '.join(file for file, _ in settings.ports)} says (filcross ports list --mine)"
@@ -142,12 +144,19 @@ def _patched(chosen: Source, tell: Callable[[str], None]) -> Path:
     return folder
 
 
-def overlay_folder(toolchain: Toolchain, ports: Catalogue, knobs: Knobs | None = None) -> Path:
-    """Return the folder in the cache for the overlay of a toolchain with these ports and knobs."""
+def overlay_folder(
+    toolchain: Toolchain, ports: Catalogue, knobs: Knobs | None = None, stored: Path | None = None
+) -> Path:
+    """Return the folder in the cache for the overlay of a toolchain with these ports and knobs.
+
+    `stored` is where the toolchain's folder lies in the store, if it does.
+    """
     from filcross.overlay import Knobs
     from filcross.ports import catalogue
 
-    facts = f"{toolchain.root} {knobs or Knobs()}" + ("" if ports is catalogue.shipped() else ports.digest)
+    facts = f"{stored or toolchain.root} {knobs or Knobs()}" + (
+        "" if ports is catalogue.shipped() else ports.digest
+    )
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     return config.cache_dir() / config.OVERLAYS / f"{toolchain.name}-{key}"
 

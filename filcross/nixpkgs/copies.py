@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from filcross import __version__, config, process
 from filcross.errors import FilcrossError, MissingRequirementError
+from filcross.files import stat_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def tree_identity(root: Path) -> str:
     it is a hash of (path, size, mtime in ns, inode, mode, link target) of every file: there a touched file
     may lose its identity, which only costs a copy.
     """
-    return _git_identity(root) or _stat_identity(root)
+    return _git_identity(root) or stat_identity(root, _IGNORED)
 
 
 def _git_identity(root: Path) -> str | None:
@@ -94,25 +95,6 @@ def _write_tree(root: Path, folder: Path) -> str | None:
         if file.is_file() and _CONVERSION.search(file.read_bytes()):
             return None  # what git stores is not what is in the file
     return f"git {git('write-tree').strip()}"
-
-
-def _stat_identity(root: Path) -> str:
-    digest = hashlib.sha256()
-    pending = [os.fspath(root)]
-    while pending:
-        folder = pending.pop()
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda item: item.name):
-                if entry.name in _IGNORED:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                target = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
-                times = (status.st_mtime_ns, status.st_ino, status.st_mode)
-                digest.update(repr((entry.path, status.st_size, *times, target)).encode())
-    return digest.hexdigest()
 
 
 def patched_copy(root: Path, edit_set: int, make: Callable[[Path], None]) -> tuple[Path, bool]:

@@ -1,10 +1,15 @@
-"""An installed release in the Nix store: the archive that the overlay fetches is not fetched twice."""
+"""Toolchains in the Nix store: an archive is not fetched twice, a folder is not copied twice."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filcross import resources
+from filcross.files import stat_identity
+from filcross.nix.command import EVALUATION_TIMEOUT
 from filcross.toolchain.install import archive_file
 
 if TYPE_CHECKING:
@@ -31,3 +36,30 @@ def add_archive(nix: Nix, toolchain: Toolchain, roots: Path) -> Path | None:
     roots.mkdir(parents=True, exist_ok=True)
     nix.run("nix-store", "--realise", path, "--add-root", root, "--indirect")
     return Path(path)
+
+
+def add_folder(nix: Nix, toolchain: Toolchain, roots: Path) -> Path | None:
+    """Add the folder of `toolchain` to the store of `nix` as the overlay would, with a root in `roots`.
+
+    Without it, Nix copies the folder at every evaluation, only to find that it has it. Returns the store
+    path; `None` for a toolchain that Nix fetches. A folder that has changed is added anew.
+    """
+    if toolchain.archive is not None:
+        return None
+    place = hashlib.sha256(str(toolchain.root).encode()).hexdigest()[:16]
+    root = roots / f"folder-{place}-{stat_identity(toolchain.root)[:16]}-{nix.store.kind}"
+    if root.is_symlink() and root.exists():
+        return root.resolve()
+    expression = resources.overlays_dir() / "toolchain" / "folder.nix"
+    label = toolchain.version + ("-simulator" if toolchain.simulated else "")
+    arguments = ["--argstr", "path", str(toolchain.root.resolve()), "--argstr", "label", label]
+    done = nix.run(
+        "nix-instantiate", "--eval", "--read-write-mode", expression, *arguments, timeout=EVALUATION_TIMEOUT
+    )
+    path = Path(json.loads(done.stdout))
+    roots.mkdir(parents=True, exist_ok=True)
+    nix.run("nix-store", "--realise", path, "--add-root", root, "--indirect")
+    for old in roots.glob(f"folder-{place}-*-{nix.store.kind}"):
+        if old != root:
+            old.unlink(missing_ok=True)
+    return path

@@ -11,24 +11,18 @@ let
   inherit (parameters) toolchain;
   label = toolchain.version + lib.optionalString toolchain.simulated "-simulator";
 
-  # Whole folders that a release has for other kinds of runs. Their absence changes nothing in what is built.
-  unused = [
-    "lib_test"
-    "lib_gcverify"
-    "lib_test_gcverify"
-  ];
+  unused = import ./unused.nix;
   # A published release is fetched by its hash, so that everybody's build is the same and a binary cache can serve it.
-  # A folder of the user's goes in by its content.
+  # A folder of the user's goes in by its content, unless it is in the store already.
   folder =
     if (toolchain.archive or null) != null then
       release
     else if lib.hasPrefix "${builtins.storeDir}/" toolchain.path then
       builtins.storePath toolchain.path
     else
-      builtins.path {
-        name = "filc-toolchain-${label}";
-        path = /. + toolchain.path;
-        filter = path: _: !(builtins.elem (baseNameOf path) unused);
+      import ./folder.nix {
+        inherit (toolchain) path;
+        inherit label;
       };
   release =
     final.runCommand "filc-release-${label}"
