@@ -102,8 +102,9 @@ class _Inspection:
             replace(report, same_as=tuple(links[inode][1:])) if len(links[inode]) > 1 else report
             for inode, report in files.items()
         ]
+        reports = hosts.named(reports, (said.content for said in self.said.values()))
         return Report(
-            files=tuple(sorted(hosts.named(reports, self.contents.values()), key=lambda item: item.path)),
+            files=tuple(sorted(reports, key=lambda item: item.path)),
             scripts=tuple(self.script(path, name) for path, name in sorted(scripts)),
             skipped=dict(sorted(self.skipped.items())),
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
