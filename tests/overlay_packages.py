@@ -137,8 +137,10 @@ def check_small_programs(prepared: pipeline.Prepared) -> None:
 
     plugins = build(prepared, "plugins")["out"]
     folder = plugins / "lib" / "plugins"
-    assert run(plugins / "bin" / "load", folder / "one.so", folder / "two.so") == "one\ntwo"
-    assert verdicts(prepared, plugins) == {"load": "filc", "one.so": "filc", "two.so": "filc"}
+    for name in ("load", "load-listed"):
+        assert run(plugins / "bin" / name, folder / "one.so", folder / "two.so") == "one\ntwo"
+    wanted = {"load": "filc", "load-listed": "filc", "one.so": "filc", "two.so": "filc"}
+    assert verdicts(prepared, plugins) == wanted
 
     generator = build(prepared, "generator")["out"]
     assert run(generator / "bin" / "square", "7") == "49"

@@ -4,6 +4,7 @@
 #
 # - Version scripts, in every spelling, become the driver's own --version-script=, which gives the names in them their
 #   prefix. What it cannot take is explained, with the script's name and line.
+# - Other lists of symbols for the linker, which the driver passes on as they are, get the prefix here.
 # - Flags for what Fil-C does not have are left out, with a warning.
 # - Debug sections are never compressed.
 set -u -o pipefail +o posix
@@ -37,7 +38,7 @@ makeFile() {
 # ---- response files ------------------------------------------------------------------------------------------------
 
 # What this program must see or take out. A response file without any of it is passed on as it is.
-interesting='version-s|-flto|-fat-lto|-fprofile|-fcs-profile|coverage|-fsanitize|-pg|-gz|compress-debug|export-dynamic|--wrap|-wrap|(^|[[:space:]])@'
+interesting='version-s|dynamic-list|dynamic-symbol|-undefined|require-defined|(^|[[:space:],"])-u|-flto|-fat-lto|-fprofile|-fcs-profile|coverage|-fsanitize|-pg|-gz|compress-debug|export-dynamic|--wrap|-wrap|(^|[[:space:]])@'
 
 # readWords FILE: the words of a response file, quoted as GCC and clang do, in `words`.
 readWords() {
@@ -97,11 +98,13 @@ expand() {
 # normalise SCRIPT: what the driver takes of it, in `text`; `changed` says whether that is another text. The driver knows
 # plain names, `*` alone and comments like /* */. Names in quotes, comments with # and blocks of extern "C" say the same
 # as what it knows, and are put in its words. Other patterns are left out where they only hide names.
+# With a PREFIX, the text is for the linker: names get the prefix, and patterns may stay.
 normalise() {
-  local script=$1 line number=0 comment="" depth=0 block=0 expected="" swallow="" last="" section="" rest
+  local script=$1 prefix=${2-} line number=0 comment="" depth=0 block=0 expected="" swallow="" last="" section="" rest
   local plain='^[A-Za-z0-9_.$@]+$' word='^([^][:space:];{}"#:/]|]|::|/[^*])+'
   text="" changed=""
   cannot() {
+    if [[ -n $prefix ]]; then refuse "$script:$number: Fil-C's symbols cannot be listed with $1" "name them one by one"; fi
     refuse "$script:$number: Fil-C's driver cannot take $1 in a version script: it knows plain names and \`*\` alone" \
       "name the symbols one by one, or build the package without its version script"
   }
@@ -129,7 +132,7 @@ normalise() {
           if [[ $rest != C ]]; then cannot "\`extern \"$rest\"\`"; fi
           expected=block
         elif [[ $rest =~ $plain ]]; then
-          text+=$rest last=name
+          text+=$prefix$rest last=name
         else
           cannot "\`\"$rest\"\`"
         fi
@@ -147,6 +150,8 @@ normalise() {
           block=0
           if [[ $last == ";" || $last == ":" || $last == "{" ]]; then swallow=1; fi
         else
+          # A label whose patterns were all left out is no longer right.
+          if [[ $text =~ (global|local)[[:space:]]*:[[:space:]]*$ ]]; then text=${text%"${BASH_REMATCH[0]}"}; fi
           depth=$((depth - 1)) text+="}" last="}"
         fi
       elif [[ $line == ';'* ]]; then
@@ -163,7 +168,9 @@ normalise() {
           expected=language changed=1
           continue
         fi
-        if ((depth)) && [[ $rest != '*' && ! $rest =~ $plain ]]; then
+        if [[ -n $prefix && $rest != '*' && $rest != *[!A-Za-z0-9_.$@*?]* ]]; then
+          rest=$prefix$rest
+        elif ((depth)) && [[ $rest != '*' && ! $rest =~ $plain ]]; then
           if [[ $rest == *['*?[']* && $section == local ]]; then
             # It hides names that nobody asks for; zlib's script is of this kind.
             warn "$script:$number: the names like \`$rest\` stay visible: Fil-C's driver knows plain names and \`*\` alone"
@@ -199,20 +206,73 @@ leaveOut() {
   told[$1]=1
 }
 
+# symbolFor NAME: how the linker knows a C name, in `symbol`.
+symbolFor() {
+  case $1 in
+    pizlonated* | filc_* | '') symbol=$1 ;;
+    *) symbol=pizlonated_$1 ;;
+  esac
+}
+
+# listFor FILE: a copy of a list of symbols, with prefixes, in `made`.
+listFor() {
+  if ! [[ -f $1 && -r $1 ]]; then refuse "cannot read the list of symbols $1"; fi
+  normalise "$1" pizlonated_
+  makeFile .list
+  printf '%s' "$text" > "$made"
+}
+
 links=1
 kept=()
 awaits="" wraps=""
-# linkerWord WORD: decide about a word for the linker; true when it stays.
+# linkerWord WORD: decide about a word for the linker; true when it stays, as what `stands` says.
 linkerWord() {
-  local word=$1
-  if [[ -n $awaits ]]; then
+  local word=$1 option=$awaits
+  stands=$word
+  if [[ -n $option ]]; then
     awaits=""
-    addScript "$word"
-    return 1
+    case $option in
+      *version-s*)
+        addScript "$word"
+        return 1
+        ;;
+      *list)
+        listFor "$word"
+        stands=$made
+        ;;
+      *)
+        symbolFor "$word"
+        stands=$symbol
+        ;;
+    esac
+    return 0
   fi
   case $word in
     --version-s*=* | -version-script=*) addScript "${word#*=}" ;;
     --version-s* | -version-script) awaits=$word ;;
+    --dynamic-list=* | -dynamic-list=* | --export-dynamic-symbol-list=*)
+      if [[ -n $links ]]; then
+        listFor "${word#*=}"
+        stands=${word%%=*}=$made
+      fi
+      return 0
+      ;;
+    --export-dynamic-symbol=* | --undefined=* | --require-defined=*)
+      symbolFor "${word#*=}"
+      stands=${word%%=*}=$symbol
+      return 0
+      ;;
+    --dynamic-list | -dynamic-list | --export-dynamic-symbol-list | --export-dynamic-symbol | --undefined | \
+      --require-defined | -u)
+      if [[ -n $links ]]; then awaits=$word; fi
+      return 0
+      ;;
+    -undefined* | -unresolved* | -unique* | -ur) return 0 ;;
+    -u?*)
+      symbolFor "${word#-u}"
+      stands=-u$symbol
+      return 0
+      ;;
     --compress-debug-sections* | -compress-debug-sections*) ;;
     --wrap | --wrap=* | -wrap | -wrap=*)
       wraps=$word
@@ -228,7 +288,8 @@ commaWords() {
   local rest="$2," word stay=()
   while [[ -n $rest ]]; do
     word=${rest%%,*} rest=${rest#*,}
-    if "$3" "$word"; then stay+=("$word"); fi
+    stands=$word
+    if "$3" "$word"; then stay+=("$stands"); fi
   done
   if ((${#stay[@]})); then
     local IFS=,
@@ -251,7 +312,8 @@ examine() {
           kept+=("$word")
         else
           if [[ $word == -Xlinker ]]; then stays=linkerWord; else stays=assemblerWord; fi
-          if "$stays" "$1"; then kept+=("$word" "$1"); fi
+          stands=$1
+          if "$stays" "$1"; then kept+=("$word" "$stands"); fi
           shift
         fi
         ;;
@@ -260,6 +322,11 @@ examine() {
         if (($# == 0)); then refuse "$word needs the name of a file"; fi
         addScript "$1"
         shift
+        ;;
+      -u)
+        symbolFor "${1-}"
+        kept+=("$word" "$symbol")
+        if (($#)); then shift; fi
         ;;
       -export-dynamic) kept+=(-Wl,-export-dynamic) ;;
       -flto | -flto[=-]* | -ffat-lto-objects | -funified-lto | -fsplit-lto-unit | -fwhole-program-vtables)
@@ -272,10 +339,6 @@ examine() {
       -fsanitize=* | -fsanitize-*) leaveOut "$word" "sanitizers (it checks every access itself)" ;;
       -gz=none) kept+=("$word") ;;
       -gz | -gz=*) ;;
-      -c | -S | -E | -M | -MM | -fsyntax-only | --compile | --assemble | --preprocess | -emit-llvm)
-        links=""
-        kept+=("$word")
-        ;;
       -Xclang | -mllvm | -Xpreprocessor | -o | -D | -U | -I | -include | -isystem | -idirafter | -iquote | -MF | -MT | -MQ)
         kept+=("$word")
         if (($#)); then
@@ -293,8 +356,13 @@ examine() {
 }
 
 expand 0 "$@"
+for word in ${given[@]+"${given[@]}"}; do
+  case $word in
+    -c | -S | -E | -M | -MM | -fsyntax-only | --compile | --assemble | --preprocess | -emit-llvm) links="" ;;
+  esac
+done
 examine ${given[@]+"${given[@]}"}
-if [[ -n $links && -n $awaits ]]; then refuse "the linker's $awaits needs the name of a file"; fi
+if [[ -n $links && -n $awaits ]]; then refuse "the linker's $awaits needs another word"; fi
 if [[ -n $links && -n $wraps ]]; then
   refuse "the linker's $wraps does not work with Fil-C, where a function has more than one symbol" \
     "build the package without what replaces functions while it links"

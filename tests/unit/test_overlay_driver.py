@@ -228,6 +228,46 @@ def test_what_is_no_flag_stays(driver: Path) -> None:
     assert call(driver)[0] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["-Wl,--export-dynamic-symbol=a"], ["-Wl,--export-dynamic-symbol=pizlonated_a"]),
+        (["-Wl,-u,a,-z,now"], ["-Wl,-u,pizlonated_a,-z,now"]),
+        (["-Wl,-ua"], ["-Wl,-upizlonated_a"]),
+        (
+            ["-Xlinker", "--undefined", "-Xlinker", "a"],
+            ["-Xlinker", "--undefined", "-Xlinker", "pizlonated_a"],
+        ),
+        (["-u", "a"], ["-u", "pizlonated_a"]),
+        (["-Wl,--require-defined=pizlonated_a"], ["-Wl,--require-defined=pizlonated_a"]),
+        (["-Wl,-undefined-version,-unique"], ["-Wl,-undefined-version,-unique"]),
+        (["-Wl,--dynamic-list-data"], ["-Wl,--dynamic-list-data"]),
+    ],
+)
+def test_symbols_for_the_linker_get_their_prefix(driver: Path, words: list[str], expected: list[str]) -> None:
+    assert call(driver, *words, "x.o")[0] == [f"[{word}]" for word in (*expected, "x.o")]
+
+
+@pytest.mark.parametrize("words", [["-Wl,--dynamic-list=l"], ["-Wl,--dynamic-list", "-Wl,l"]])
+def test_a_dynamic_list_gets_prefixes(driver: Path, words: list[str]) -> None:
+    (driver.parent / "l").write_text('{\n  a; b_*; # some\n  "c"; *;\n};\n')
+    real = driver.parent / "real"
+    real.write_text("#!/bin/bash\nshopt -s nullglob\ncat tmp/*.list < /dev/null\n")
+    lines, _ = call(driver, *words, "x.o")
+    assert " ".join(lines).split() == ["{", "pizlonated_a;", "pizlonated_b_*;", "pizlonated_c;", "*;", "};"]
+    assert list((driver.parent / "tmp").iterdir()) == []
+    (driver.parent / "l").write_text('{ extern "C++" { a; }; };')
+    assert "l:1: Fil-C's symbols cannot be listed with" in call(driver, *words, "x.o", exit_code=1)[1]
+    assert call(driver, "-c", *words)[0] == []
+
+
+def test_a_label_without_names_goes_with_its_patterns(driver: Path) -> None:
+    (driver.parent / "x.map").write_text("A { global: a; local: _*; }; B { local: _*; b; };")
+    lines, said = call(driver, "-Wl,--version-script=x.map")
+    assert lines[1].split() == ["script:", "A", "{", "global:", "a;", "};", "B", "{", "local:", "b;", "};"]
+    assert said.count("stay visible") == 2
+
+
 def test_wrapping_functions_is_refused_where_it_links(driver: Path) -> None:
     assert "--wrap" in call(driver, "-Wl,--wrap=malloc", "x.o", exit_code=1)[1]
     assert call(driver, "-c", "-Wl,--wrap=malloc")[0] == ["[-c]", "[-Wl,--wrap=malloc]"]

@@ -138,13 +138,15 @@ in
     src = ./plugins;
     buildPhase = ''
       $CC -rdynamic -o load main.c -ldl
+      printf '{ answer; };\n' > plugin.list
+      $CC -Wl,--dynamic-list=plugin.list -o load-listed main.c -ldl
       for word in one two; do
         ${compile} -shared -DWORD="\"$word\"" -o $word.so plugin.c
       done
     '';
     installPhase = ''
       mkdir -p $out/bin $out/lib/plugins
-      cp load $out/bin/
+      cp load load-listed $out/bin/
       cp one.so two.so $out/lib/plugins/
     '';
   };
