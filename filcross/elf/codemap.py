@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from filcross.elf.image import Image
 
 _MAX_LEFT = 64 << 20
+_MAX_STARTUP = 64 << 10  # bytes of code in one section of a start-up object
 _PAGE, _MAX_MOVE = 4096, 1 << 16
 
 # No-operations as assemblers and linkers pad with (Intel SDM vol. 2B, NOP), int3, zeros; and the entries of
@@ -28,7 +29,7 @@ _LINKER = re.compile(
     rb"|\x66{0,12}\x2e?(?:\x0f\x1f(?:\0|\x40\0|\x44\0\0|\x80\0\0\0\0|\x84\0\0\0\0\0)|\x90)"
     rb"|\xff\x35.{4}(?:\xff\x25|\xf2\xff\x25).{4}(?:\x0f\x1f\x40\0|\x0f\x1f\0|\x90{3,4})"
     rb"|(?:\xf3\x0f\x1e\xfa)?(?:\x68.{4}\xf2?\xe9.{4})"
-    rb"|(?:\xf3\x0f\x1e\xfa)?\xf2?\xff\x25.{4}(?:\x68.{4}\xe9.{4})?)+",
+    rb"|(?:\xf3\x0f\x1e\xfa)?\xf2?\xff\x25.{4}(?:\x68.{4}\xe9.{4})?)++",  # possessive: no memory per match
     re.DOTALL,
 )
 _RELAXED = {
@@ -51,6 +52,8 @@ def startup_code(image: Image) -> tuple[re.Pattern[bytes], ...]:
     """Return a pattern for each executable section of a start-up object, as it looks after linking."""
     found = []
     for index, section in _numbered_code(image):
+        if section.size > _MAX_STARTUP:
+            continue
         code = image.window.read(section.offset, section.size)
         free: set[int] = set()
         for relocation in image.section_relocations(index):

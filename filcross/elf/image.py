@@ -62,6 +62,9 @@ _MAX_NOTES = 8 << 20
 _MAX_COMMENT = 1 << 20
 _MAX_DYNAMIC = 1 << 20
 _MAX_PATH = 1 << 16
+_MAX_NAMES = 16 << 20  # bytes of all names in the dynamic section, or of all sections, one by one
+_MAX_SYMBOL_NAMES = 256 << 20  # the same of one symbol table
+_BLOCKS = (512, 8192, 1 << 17)
 _SMALL = 4096  # bytes of a string table that is read whole for one string
 _USUAL_NAME = 256
 
@@ -149,6 +152,21 @@ class SymbolTable:
 
     def __len__(self) -> int:
         return len(self.entries) // self.layout.size
+
+    def check(self) -> SymbolTable:
+        """Return the table; raise `ImageError` where its names, one by one, would fill the memory."""
+        number, strings = len(self), self.strings
+        for block in _BLOCKS:  # a run without NUL that is twice as long would fill one of the blocks
+            if number * 2 * block > _MAX_SYMBOL_NAMES:
+                break
+            if all(strings.find(b"\0", at, at + block) >= 0 for at in range(0, len(strings), block)):
+                return self
+        total = 0
+        for offset, *_ in self.rows():
+            total += strings.find(b"\0", offset) - offset
+            if total > _MAX_SYMBOL_NAMES:
+                raise ImageError("symbol names of more than 256 MiB")
+        return self
 
     def rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
         """Yield (name offset, info, other, section, value, size) without the null entry."""
@@ -455,8 +473,16 @@ class Image:
             self._dynamic_string(single[tag]) if tag in single else None
             for tag in (DT_SONAME, DT_RPATH, DT_RUNPATH)
         )
-        text = self._dynamic_string
-        return soname, rpath, runpath, tuple([text(at) for at in needed]), tuple([text(at) for at in filters])
+        return soname, rpath, runpath, self._dynamic_names(needed), self._dynamic_names(filters)
+
+    def _dynamic_names(self, places: list[int]) -> tuple[str, ...]:
+        found, total = [], 0
+        for place in places:
+            found.append(self._dynamic_string(place))
+            total += len(found[-1])
+            if total > _MAX_NAMES:
+                raise ImageError("names of libraries of more than 16 MiB")
+        return tuple(found)
 
     @property
     def soname(self) -> str | None:
@@ -532,7 +558,7 @@ class Image:
         size = count * layout.size
         if size > _MAX_TABLE:
             raise ImageError(f"{count} dynamic symbols")
-        table = SymbolTable(self._read(offset, size), self.dynamic_strings, layout, self.bits)
+        table = SymbolTable(self._read(offset, size), self.dynamic_strings, layout, self.bits).check()
         return table, header is None
 
     def _hash_count(self, single: dict[int, int]) -> int:
@@ -610,11 +636,16 @@ class Image:
         """Return the section headers, each with a name and inside the file."""
         names, end = self._section_names, self.window.size
         last = names.rfind(b"\0") if names else _MAX_TABLE << 8
+        total = 0
         for row in self._raw_sections:
             if row[0] > last:
                 raise ImageError("a section name lies outside its string table")
-            if row[4] + row[5] > end and row[1] not in (SHT_NULL, SHT_NOBITS):
-                raise ImageError("a section lies outside the file")
+            if row[1] not in (SHT_NULL, SHT_NOBITS):
+                if row[4] + row[5] > end:
+                    raise ImageError("a section lies outside the file")
+                total += row[5]
+        if total > 4 * end:  # whoever reads each of them would read the file again and again
+            raise ImageError("sections over each other")
         return self._raw_sections
 
     def _is_named(self, row: tuple[int, ...], beginning: bytes) -> bool:
@@ -625,7 +656,11 @@ class Image:
         """Return the section headers."""
         names = self._section_names
         found = []
+        total = 0
         for name, kind, flags, address, offset, size, link, info, alignment, entry_size in self._section_rows:
+            total += names.find(b"\0", name) - name
+            if total > _MAX_NAMES:
+                raise ImageError("section names of more than 16 MiB")
             text = names[name : names.find(b"\0", name)].decode("utf-8", "surrogateescape") if names else ""
             found.append(Section(text, kind, flags, address, offset, size, link, info, alignment, entry_size))
         return tuple(found)
@@ -651,7 +686,7 @@ class Image:
             if size > _MAX_TABLE or names[5] > _MAX_TABLE:
                 raise ImageError("a symbol table of more than 256 MiB")
             raw = self._read(offset, size // layout.size * layout.size)
-            return SymbolTable(raw, self._read(names[4], names[5]), layout, self.bits)
+            return SymbolTable(raw, self._read(names[4], names[5]), layout, self.bits).check()
         return None
 
     # Notes and producers

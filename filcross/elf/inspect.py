@@ -211,7 +211,7 @@ class _Inspection:
         findings = list(content.findings)
         verdict = content.verdict
         libraries: tuple[Library, ...] = ()
-        if content.kind in ("executable", "library"):
+        if content.kind in ("executable", "library") and content.judgeable:
             process = ProcessJudge(content, self.surroundings)
             libraries = process.libraries()
             findings.extend(process.findings)

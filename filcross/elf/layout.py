@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PAGE = 4096
 _NO_ADDRESS = (0, (1 << 64) - 1)
 _MAX_ARRAY = 1 << 20
+_MAX_LOADS = 32  # segments in memory: linkers make up to six, tools that edit ELF files add one each time
 _PLACED = (
     (elf.PT_DYNAMIC, "the dynamic section"),
     (elf.PT_INTERP, "the loader's path"),
@@ -38,6 +39,9 @@ _ARRAYS = (
 
 def layout_findings(image: Image) -> list[Finding]:
     """Return what makes the layout of a linked 64-bit file untrustworthy (nothing: empty)."""
+    number = len(_loads(image))
+    if number > _MAX_LOADS:
+        return [Finding("FILC-N317", f"{number} segments are loaded: more than any linker makes")]
     found = []
     for code, message, problems in (
         ("FILC-N317", "the headers show another file than the one that is loaded", _contradictions),

@@ -36,7 +36,7 @@ class ProcessJudge:
         self.content_of = surroundings.content
         self.content = content
         self.findings: list[Finding] = []
-        self.foreign = content.verdict == FOREIGN or not content.judgeable
+        self.foreign = content.verdict == FOREIGN
         self.program = content.kind == "executable"
 
     def libraries(self) -> tuple[Library, ...]:

@@ -341,7 +341,11 @@ def verify(workshop: Workshop, judge: str, paths: Sequence[Path]) -> tuple[int, 
     if not home.exists():
         home.mkdir(parents=True)
         if judge == "installed":
-            _filcross(home, "toolchain", "link", "corpus", str(workshop.simulator.root), "--json")
+            status, document = _filcross(
+                home, "toolchain", "link", "corpus", str(workshop.simulator.root), "--json"
+            )
+            if status != 0:
+                raise AssertionError(f"the simulator cannot be linked: {document}")
     parts = workshop.folder / "parts"
     options = [word.format(simulator=workshop.simulator.root, parts=parts) for word in JUDGES[judge]]
     before = ()

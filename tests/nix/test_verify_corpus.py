@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import locked
 from corpus_workshop import JUDGES, RUNTIMES, SOURCES, VERDICTS, Recipe, Workshop, read_plan, verify
+from elf_oracle import OracleError, differences
+
+from filcross.elf import image as elf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +99,28 @@ def test_what_was_not_judged_is_counted_with_its_reason(corpus: Corpus) -> None:
             if recipe.verdict == "skipped" and recipe.judge == judge:
                 expected[recipe.reason] = expected.get(recipe.reason, 0) + 1
         assert corpus.documents[judge]["skipped"] == expected
+
+
+def test_the_reader_agrees_with_pyelftools_on_the_corpus(corpus: Corpus) -> None:
+    damaged = {recipe.name for recipe in PLAN.recipes if recipe.name.startswith("damaged")}
+    recipes = corpus.workshop.folder / "recipes"
+    files = [
+        path
+        for path in sorted(corpus.workshop.folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o400
+    ]
+    compared = 0
+    for path in random.Random(4).sample(files, 250):
+        if path.read_bytes()[:4] != elf.MAGIC:
+            continue
+        try:
+            assert differences(path) == []
+        except OracleError:
+            continue
+        except elf.ImageError:
+            assert path.relative_to(recipes).parts[0] in damaged
+        compared += 1
+    assert compared > 150
 
 
 def test_every_finding_has_a_trigger_and_a_near_miss(repo_root: Path) -> None:

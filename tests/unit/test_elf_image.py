@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from elf_oracle import OracleError, differences
 from elf_packer import Elf, Sym
-from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSection
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from filcross.elf import image as elf
 
@@ -182,97 +179,15 @@ def system_files() -> Iterator[Path]:
                         yield path
 
 
-def facts_of_oracle(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        oracle = ELFFile(file)
-        facts: dict[str, Any] = {
-            "bits": oracle.elfclass,
-            "little": oracle.little_endian,
-            "machine": oracle.header["e_machine"],
-            "interpreter": None,
-            "sections": [section.name for section in oracle.iter_sections()],
-            "needed": [],
-            "soname": None,
-            "rpath": None,
-            "runpath": None,
-            "symbols": {},
-            "build_id": None,
-        }
-        for segment in oracle.iter_segments():
-            if segment["p_type"] == "PT_INTERP" and segment["p_filesz"]:
-                facts["interpreter"] = segment.get_interp_name()
-        for section in oracle.iter_sections():
-            if isinstance(section, DynamicSection) and section["sh_type"] != "SHT_NOBITS":
-                for tag in section.iter_tags():
-                    if tag.entry.d_tag == "DT_NEEDED":
-                        facts["needed"].append(tag.needed)
-                    for name in ("soname", "rpath", "runpath"):
-                        if tag.entry.d_tag == f"DT_{name.upper()}":
-                            facts[name] = getattr(tag, name)
-            if isinstance(section, SymbolTableSection) and section["sh_type"] in ("SHT_DYNSYM", "SHT_SYMTAB"):
-                facts["symbols"][section["sh_type"]] = [
-                    (symbol.name, symbol["st_shndx"] == "SHN_UNDEF", symbol["st_size"])
-                    for symbol in list(section.iter_symbols())[1:]
-                ]
-            if isinstance(section, NoteSection):
-                for note in section.iter_notes():
-                    if note["n_name"] == "GNU" and note["n_type"] == "NT_GNU_BUILD_ID":
-                        facts["build_id"] = note["n_desc"]
-        return facts
-
-
-def facts_of_ours(path: Path) -> dict[str, Any]:
-    image = read(path)
-    machines = {62: "EM_X86_64", 3: "EM_386", 183: "EM_AARCH64", 247: "EM_BPF"}
-    symbols = {}
-    for name, table in (("SHT_DYNSYM", image.dynamic_symbols), ("SHT_SYMTAB", image.symbols)):
-        if table is not None and len(table):
-            symbols[name] = [
-                (symbol.name.decode("utf-8", "replace"), symbol.section == 0, symbol.size)
-                for symbol in table.symbols()
-            ]
-    return {
-        "bits": image.bits,
-        "little": image.little,
-        "machine": machines.get(image.machine, image.machine),
-        "interpreter": image.interpreter,
-        "sections": [section.name for section in image.sections],
-        "needed": list(image.needed),
-        "soname": image.soname,
-        "rpath": image.rpath,
-        "runpath": image.runpath,
-        "symbols": symbols,
-        "build_id": image.build_id,
-    }
-
-
 def test_the_reader_agrees_with_pyelftools_on_files_of_this_system() -> None:
     files = list(system_files())
     if len(files) < 50:
         pytest.skip("this system has hardly any ELF file to compare on")
-    chosen = random.Random(20).sample(files, 120)
     compared = 0
-    for path in chosen:
+    for path in random.Random(20).sample(files, 120):
         try:
-            expected = facts_of_oracle(path)
-        except ELFError:
+            assert differences(path) == []
+        except OracleError:
             continue
-        ours = facts_of_ours(path)
-        if read(path).kind == "debug":  # tables without contents: nobody can read them
-            for facts in (expected, ours):
-                facts.update(needed=[], soname=None, rpath=None, runpath=None, build_id=None)
-                facts["symbols"].pop("SHT_DYNSYM", None)
-        for name, value in expected.items():
-            if name == "symbols":
-                assert ours[name].keys() == {key for key, rows in value.items() if rows or key in ours[name]}
-                for kind, rows in ours[name].items():
-                    assert _named(rows) == _named(value[kind]), (path, kind)
-            else:
-                assert ours[name] == value, (path, name)
         compared += 1
     assert compared > 100
-
-
-def _named(rows: list[tuple[str, bool, int]]) -> list[tuple[str, bool, int]]:
-    """Leave out section symbols: pyelftools gives them the section's name."""
-    return [row for row in rows if row[0] and not row[0].startswith(".")]
