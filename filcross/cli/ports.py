@@ -157,8 +157,10 @@ def _lines(catalogue: Catalogue, port: Port) -> list[str]:
     for change in port.changes:
         lines.append(f"  in {change.versions.text}:" if change.versions else "  in every version:")
         lines += [f"    ({change.reason})"] if change.reason else []
-        lines += [f"    {line}" for line in change.describe()]
-        lines += [f"      {patch.url or patch.path}" for patch in change.patches]
+        for number, line in enumerate(change.describe()):
+            lines.append(f"    {line}")
+            if number < len(change.patches):  # they come first
+                lines.append(f"      {change.patches[number].url or change.patches[number].path}")
     if not port.changes and not port.broken:
         lines.append("  changes nothing")
     if port.pin is not None:

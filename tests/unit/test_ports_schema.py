@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filcross import config
 from filcross.errors import UnsupportedInputError, UsageError
@@ -119,6 +121,74 @@ def test_what_is_wrong_is_said(table: Any, complaint: str | None) -> None:
         port(table)
     assert caught.value.message.startswith("here: ")
     assert caught.value.hint
+
+
+KEYS = [
+    *(
+        "patches",
+        "drop-patches",
+        "configure",
+        "cflags",
+        "skip-check",
+        "override",
+        "set",
+        "substitute",
+        "when",
+    ),
+    *(
+        "attributes",
+        "versions",
+        "languages",
+        "pin",
+        "pinned",
+        "needs",
+        "broken",
+        "proven",
+        "native-build-inputs",
+    ),
+    *(
+        "url",
+        "hash",
+        "path",
+        "name",
+        "files",
+        "old",
+        "new",
+        "add",
+        "remove",
+        "package",
+        "built",
+        "by",
+        "filc",
+    ),
+]
+PLAIN = st.one_of(
+    st.sampled_from(["", "C", "1.3", ">= 1", "https://example.org/a.patch", HASH, "a.b", "/", "zlib"]),
+    st.booleans(),
+    st.integers(-1, 2),
+    st.floats(0, 1),
+)
+VALUES = st.recursive(
+    PLAIN,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5))
+def test_no_table_is_a_surprise(table: dict[str, Any]) -> None:
+    found: schema.Port | UsageError
+    try:
+        found = port(table)
+    except UsageError as error:
+        found = error
+    if isinstance(found, UsageError):
+        assert found.message.startswith("here: ")
+        assert found.hint
+    else:
+        assert json.dumps(schema.for_nix(found, pinned=True))
 
 
 def test_a_name_that_is_no_package() -> None:
