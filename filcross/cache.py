@@ -19,6 +19,7 @@ BUCKETS = {
     config.OVERLAYS: "overlays of toolchains",
     config.SOURCES: "indexes of source packages",
     config.REVISIONS: "commits that are being searched",
+    config.FACTS: "what files of store paths say",
     "downloads-v1": "archives of Fil-C releases",
     "toolchains-v1": "what folders of toolchains were recognised as",
     "nix": "the private Nix store (never pruned)",

@@ -22,6 +22,7 @@ PROJECT_FILE = "filcross.toml"
 # Folders of the cache; a number in the name goes up when what is in it changes its form.
 OVERLAYS = "overlays-v1"
 SOURCES = "sources-v1"
+FACTS = "facts-v1"
 REVISIONS = "revisions-v1"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This file marks a cache folder of filcross.\n"
 

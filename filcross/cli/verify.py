@@ -12,8 +12,9 @@ from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOpt
 
 if TYPE_CHECKING:
     from filcross.cli.output import Output
+    from filcross.elf.facts import Facts
     from filcross.elf.packages import Root
-    from filcross.elf.policy import Runtime
+    from filcross.elf.policy import Policy, Runtime
     from filcross.toolchain.layout import Toolchain
 
 EXAMPLES = """\b
@@ -75,6 +76,12 @@ def verify(
             "--baseline", metavar="FILE", help="Say what is new and fixed since an earlier report (.json)."
         ),
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache", help="Use what files of unchanged store paths said in an earlier run."
+        ),
+    ] = True,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -107,7 +114,8 @@ def verify(
         accepted += waiver.read_waivers(waivers)
     runtimes = runtimes_of(toolchain, trust_runtime or [], out)
     wanted, roots, references = with_closure(paths, out, closure=closure)
-    report = inspect.inspect(wanted, policy.policy_for(runtimes))
+    known = policy.policy_for(runtimes)
+    report = inspect.inspect(wanted, known, facts=facts_about(wanted, known) if cache else None)
     report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
     report = packages.attach(report, roots, references)
     if baseline is not None and earlier is not None:
@@ -135,6 +143,21 @@ def with_closure(
     out.say(f"closure: {len(found.paths)} store paths ({how})")
     outside = [path for path in paths if station.store_path(path) is None]
     return [*outside, *found.paths], roots, found.references
+
+
+def facts_about(paths: list[Path], policy: Policy) -> Facts | None:
+    """Return the kept facts about those of `paths` that are store paths; `None` if there can be none."""
+    from filcross import config
+    from filcross.elf import facts
+    from filcross.nix import closure as station
+
+    hashes = station.nar_hashes([path for path in paths if station.store_path(path) == path])
+    try:
+        key = facts.key(config.state_dir() / "facts-key") if hashes else None
+        folder = config.cache_dir() / config.FACTS
+    except OSError:
+        return None
+    return facts.Facts(folder, key, hashes, policy) if key is not None else None
 
 
 def runtimes_of(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:

@@ -57,13 +57,16 @@ class Said(NamedTuple):
     """What one file says by itself; exactly one of the four.
 
     `content` of an ELF file that is to be judged with its process, the whole `report` on an archive or on
-    what cannot be read, the `interpreter` of a script, or the `reason` why a file is only counted.
+    what cannot be read, the `interpreter` of a script, or the `reason` why a file is only counted. `lasting`
+    is whether the same bytes will say the same: what could not be read may be readable next time, and what a
+    thin archive names is in other files.
     """
 
     content: Content | None = None
     report: FileReport | None = None
     interpreter: str | None = None
     reason: str | None = None
+    lasting: bool = True
 
 
 class Reader:
@@ -81,11 +84,13 @@ class Reader:
         except Unjudged as reason:
             return Said(reason=str(reason))
         except FileNotFoundError:
-            return Said(reason="vanished")
+            return Said(reason="vanished", lasting=False)
         except elf.ImageError as error:
-            return Said(report=_unreadable(path, "FILC-N901", f"the file cannot be read as ELF: {error}"))
+            report = _unreadable(path, "FILC-N901", f"the file cannot be read as ELF: {error}")
+            return Said(report=report, lasting=False)
         except OSError as error:
-            return Said(report=_unreadable(path, "FILC-N902", f"the file cannot be read: {error.strerror}"))
+            report = _unreadable(path, "FILC-N902", f"the file cannot be read: {error.strerror}")
+            return Said(report=report, lasting=False)
 
     def open_file(self, path: str, window: elf.Window) -> Said:
         """Return what a file says that is open; raises what `said` catches."""
@@ -93,7 +98,11 @@ class Reader:
         if head[:4] == elf.MAGIC:
             return Said(content=self.elf_file(path, window))
         if archive.is_archive(head):
-            return Said(report=self.archive_file(path, window))
+            lasting = head[:8] != archive.THIN_MAGIC
+            try:
+                return Said(report=self.archive_file(path, window), lasting=lasting)
+            except Unjudged as reason:
+                return Said(reason=str(reason), lasting=lasting)
         if head[:2] == _SHEBANG:
             return Said(interpreter=_interpreter(head))
         raise Unjudged("compressed file" if head.startswith(_COMPRESSED) else "not ELF")

@@ -26,22 +26,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from filcross.elf.facts import Facts
     from filcross.elf.policy import Policy
 
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "Unjudged", "inspect", "judge_window"]
 
 
 def inspect(
-    paths: Sequence[Path], policy: Policy, *, progress: Callable[[str], None] | None = None
+    paths: Sequence[Path],
+    policy: Policy,
+    *,
+    progress: Callable[[str], None] | None = None,
+    facts: Facts | None = None,
 ) -> Report:
     """Judge every regular file at and below `paths`.
 
     A path that is itself a symbolic link is followed. Links met below are followed to files elsewhere, and
     counted otherwise. Each inode is judged once, unless what it loads depends on where it lies. `progress` is
     called with each file's path before it is judged. Raises `UsageError`
-    for a path that does not exist; files that cannot be read get the verdict `unreadable`.
+    for a path that does not exist; files that cannot be read get the verdict `unreadable`. What `facts` knows
+    (for the same policy) is not read again, and what is read is added.
     """
-    report = _Inspection(policy, progress).run(paths)
+    report = _Inspection(policy, progress, facts).run(paths)
     unknown = strangers.find(report.files, policy)
     if not unknown:
         return report
@@ -51,15 +57,19 @@ def inspect(
 
 
 def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport | None]:
-    inspection = _Inspection(policy, None)
+    inspection = _Inspection(policy)
     return [inspection.again(file.path) for file in files]
 
 
 class _Inspection:
     """One run: its policy and what it has read so far."""
 
-    def __init__(self, policy: Policy, progress: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, policy: Policy, progress: Callable[[str], None] | None = None, facts: Facts | None = None
+    ) -> None:
         self.policy = policy
+        self.facts = facts
+        self.linked: set[str] = set()
         self.progress = progress
         self.reader = Reader(policy)
         self.said: dict[tuple[int, int], Said] = {}
@@ -76,9 +86,10 @@ class _Inspection:
         files: dict[tuple[int | str, ...], FileReport] = {}
         links: dict[tuple[int | str, ...], list[str]] = {}
         scripts: list[tuple[str, str]] = []
-        found = [(path, (status.st_dev, status.st_ino)) for path, status in self.walk(paths)]
+        found = list(self.walk(paths))
         self.read(found)
-        for path, inode in found:
+        for path, status in found:
+            inode = (status.st_dev, status.st_ino)
             key: tuple[int | str, ...] = inode
             if key in links:
                 if path in links[key]:
@@ -110,19 +121,30 @@ class _Inspection:
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
 
-    def read(self, found: Sequence[tuple[str, tuple[int, int]]]) -> None:
+    def read(self, found: Sequence[tuple[str, os.stat_result]]) -> None:
         """Read each of some files once, by inode."""
-        first: dict[tuple[int, int], str] = {}
-        for path, inode in found:
-            first.setdefault(inode, path)
-        policy = self.policy
-        said = pool.do_all(
-            tuple(first.values()),
+        first: dict[tuple[int, int], tuple[str, os.stat_result]] = {}
+        for path, status in found:
+            first.setdefault((status.st_dev, status.st_ino), (path, status))
+        facts, policy = self.facts, self.policy
+        if facts is not None:
+            for inode, (path, status) in first.items():
+                said = facts.said(path, status) if path not in self.linked else None
+                if said is not None:
+                    self.said[inode] = said
+            first = {inode: place for inode, place in first.items() if inode not in self.said}
+        answers = pool.do_all(
+            [path for path, _ in first.values()],
             self.reader.said,
             lambda answer: records.pack(answer, policy),
             lambda record: records.unpack(record, policy),
         )
-        self.said.update(zip(first, said, strict=True))
+        self.said.update(zip(first, answers, strict=True))
+        if facts is not None:
+            for (path, status), answer in zip(first.values(), answers, strict=True):
+                if path not in self.linked:
+                    facts.add(path, status, answer)
+            facts.save()
 
     def depends_on_place(self, inode: tuple[int, int]) -> bool:
         """Return whether the same file at another path may load other libraries."""
@@ -173,6 +195,7 @@ class _Inspection:
                     if entry.is_symlink():
                         target = os.path.realpath(entry.path)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
+                            self.linked.add(entry.path)
                             yield entry.path, entry.stat()
                         else:
                             self.skip("symbolic link")

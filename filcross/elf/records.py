@@ -25,23 +25,25 @@ _REPORT = tuple(field.name for field in fields(FileReport))
 
 def pack(said: Said, policy: Policy) -> tuple[Any, ...]:
     """Return the record of what a file says."""
-    content, report, interpreter, reason = said
+    content, report, interpreter, reason, lasting = said
     return (
         _pack_content(content, policy) if content is not None else None,
         _pack_report(report) if report is not None else None,
         interpreter,
         reason,
+        lasting,
     )
 
 
 def unpack(record: tuple[Any, ...], policy: Policy) -> Said:
     """Return what a file says, from its record."""
-    content, report, interpreter, reason = record
+    content, report, interpreter, reason, lasting = record
     return Said(
         _unpack_content(content, policy) if content is not None else None,
         _unpack_report(report) if report is not None else None,
         interpreter,
         reason,
+        lasting,
     )
 
 

@@ -24,6 +24,7 @@ _BOX = re.compile(rf'^"({_NAME.pattern})" \[label', re.MULTILINE)
 _ARROW = re.compile(rf'^"({_NAME.pattern})" -> "({_NAME.pattern})"', re.MULTILINE)
 _CHUNK = 1 << 20
 _LONGEST = 255
+_AT_ONCE = 1000  # store paths in one question
 
 
 def store_path(path: Path) -> Path | None:
@@ -59,17 +60,38 @@ def runtime_closure(paths: Sequence[Path]) -> Closure:
     return Closure(found, how, dict(sorted(references.items())))
 
 
+def nar_hashes(paths: Sequence[Path]) -> dict[str, str]:
+    """Return the NAR hashes of store paths, as Nix registered them; nothing of a store that it cannot ask."""
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(path.parent for path in paths):
+        chosen = [path for path in paths if path.parent == folder]
+        for start in range(0, len(chosen), _AT_ONCE):
+            part = chosen[start : start + _AT_ONCE]
+            try:
+                asked = run(["nix-store", "--query", "--hash", *part], env=_environment(folder)).stdout
+            except FilcrossError:
+                continue
+            hashes = asked.split()
+            if len(hashes) == len(part):
+                found.update(zip(map(str, part), hashes, strict=True))
+    return found
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the variables that make Nix ask the store at `folder`."""
+    if str(folder) == "/nix/store":
+        return {}
+    return {
+        "NIX_STORE_DIR": str(folder),
+        "NIX_STATE_DIR": str(folder.parent / "var" / "nix"),
+        "NIX_REMOTE": "",
+    }
+
+
 def _asked(path: Path) -> dict[str, tuple[str, ...]]:
     """Ask Nix who refers to whom below `path`: it draws an arrow from each path to the one that needs it."""
     folder = path.parent
-    environment = {}
-    if str(folder) != "/nix/store":
-        environment = {
-            "NIX_STORE_DIR": str(folder),
-            "NIX_STATE_DIR": str(folder.parent / "var" / "nix"),
-            "NIX_REMOTE": "",
-        }
-    graph = run(["nix-store", "--query", "--graph", path], env=environment).stdout
+    graph = run(["nix-store", "--query", "--graph", path], env=_environment(folder)).stdout
     found: dict[str, list[str]] = {str(folder / name): [] for name in _BOX.findall(graph)}
     for needed, user in _ARROW.findall(graph):
         found[str(folder / user)].append(str(folder / needed))

@@ -1,0 +1,181 @@
+"""What is kept about files of store paths: found again for the same file, and for nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from elf_packer import Elf, Sym
+
+from filcross.elf import facts
+from filcross.elf.inspect import inspect
+from filcross.elf.policy import Policy, Runtime, RuntimeFile, policy_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from filcross.elf.files import Said
+
+KEY = b"k" * 32
+ORDINARY = Elf(
+    dynsyms=[Sym("printf", defined=False), Sym("main"), Sym("caf\xe9")], needed=["libc.so.6"]
+).pack()
+FILC = Elf(
+    interpreter="/t/lib/ld-fil1-x86_64.so",
+    needed=["libc.so", "libpizlo.so"],
+    dynsyms=[Sym("pizlonated_main"), Sym("filc_pollcheck_slow", defined=False)],
+    symbols=[Sym("a.c", type=4, bind=0), Sym("pizlonated_main"), Sym("helper", bind=0)],
+    notes=[("filcross", 0x46534D31, b"simulator a.c text=32 sections=1\0")],
+).pack()
+
+
+def other_policy(folder: Path) -> Policy:
+    loader = RuntimeFile("ld-fil1-x86_64.so", "loader", "0" * 64, 32, None, noted=True)
+    return policy_for([Runtime("other", True, "musl", folder, (loader,))])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A folder like a store with one store path of some files."""
+    path = tmp_path / "store" / "0123456789abcdfghijklmnpqrsvwxyz-files"
+    path.mkdir(parents=True)
+    archive = b"!<arch>\n" + b"a.o/            0           0     0     644     "
+    for name, data in {
+        "ordinary": ORDINARY,
+        "filc": FILC,
+        "script": b"#!/bin/sh\n",
+        "text": b"text",
+        "packed": b"\x1f\x8bpacked",
+        "lib.a": archive + f"{len(ORDINARY):<10}".encode() + b"`\n" + ORDINARY,
+        "thin.a": b"!<thin>\n",
+        "damaged": ORDINARY[:100],
+    }.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def kept(tmp_path: Path, store: Path) -> Callable[..., facts.Facts]:
+    def make(
+        key: bytes = KEY, nar_hash: str = "sha256:1", policy: Policy | None = None, root: Path = store
+    ) -> facts.Facts:
+        later = time.time() + 60
+        return facts.Facts(
+            tmp_path / "cache", key, {str(root): nar_hash}, policy or policy_for([]), now=later
+        )
+
+    return make
+
+
+def said(found: facts.Facts, path: Path) -> Said | None:
+    return found.said(str(path), path.stat())
+
+
+def test_a_second_run_finds_what_the_first_said(store: Path, kept: Callable[..., facts.Facts]) -> None:
+    plain = inspect([store], policy_for([]))
+    assert inspect([store], policy_for([]), facts=kept()) == plain
+    found = kept()
+    lasting = {path.name for path in store.iterdir() if said(found, path) is not None}
+    assert lasting == {"ordinary", "filc", "script", "text", "packed", "lib.a"}
+    again = said(found, store / "ordinary")
+    assert again is not None
+    assert again.content is not None
+    assert again.content.verdict == "foreign"
+    assert inspect([store], policy_for([]), facts=found) == plain
+
+
+def test_a_changed_file_is_read_again(store: Path, kept: Callable[..., facts.Facts]) -> None:
+    inspect([store], policy_for([]), facts=kept())
+    path = store / "filc"
+    before = path.stat()
+    path.write_bytes(ORDINARY.ljust(len(FILC), b"\0")[: len(FILC)])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # who changes a file may hide that it did
+    assert said(kept(), path) is None
+    report = inspect([store], policy_for([]), facts=kept())
+    assert report == inspect([store], policy_for([]))
+
+
+def test_another_key_hash_or_policy_is_another_entry(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    inspect([store], policy_for([]), facts=kept())
+    path = store / "ordinary"
+    assert said(kept(), path) is not None
+    assert said(kept(key=b"x" * 32), path) is None
+    assert said(kept(nar_hash="sha256:2"), path) is None
+    assert said(kept(policy=other_policy(tmp_path)), path) is None
+    assert facts.fingerprint(other_policy(tmp_path)) == facts.fingerprint(other_policy(tmp_path))
+
+
+def test_a_toolchain_with_another_archive_is_another_policy(tmp_path: Path) -> None:
+    before = facts.fingerprint(other_policy(tmp_path))
+    (tmp_path / "libc.a").write_bytes(b"!<arch>\n")
+    assert facts.fingerprint(other_policy(tmp_path)) != before
+
+
+@pytest.mark.parametrize("place", [0, 31, 32, 200, -1])
+def test_a_forged_entry_says_nothing(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts], place: int
+) -> None:
+    inspect([store], policy_for([]), facts=kept())
+    (entry,) = (tmp_path / "cache").iterdir()
+    raw = bytearray(entry.read_bytes())
+    raw[place] ^= 1
+    entry.write_bytes(raw)
+    assert said(kept(), store / "ordinary") is None
+    for content in (b"", raw[:20], raw[:100]):
+        entry.write_bytes(content)
+        assert said(kept(), store / "ordinary") is None
+    inspect([store], policy_for([]), facts=kept())
+    assert said(kept(), store / "ordinary") is not None
+
+
+def test_an_entry_of_another_name_says_nothing(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    inspect([store], policy_for([]), facts=kept())
+    (mine,) = (tmp_path / "cache").iterdir()
+    inspect([store], policy_for([]), facts=kept(nar_hash="sha256:2"))
+    (other,) = set((tmp_path / "cache").iterdir()) - {mine}
+    mine.rename(other)
+    assert said(kept(nar_hash="sha256:2"), store / "ordinary") is None
+
+
+def test_nothing_is_kept_outside_of_store_paths(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(ORDINARY)
+    (store / "link").symlink_to(outside)
+    inspect([store, outside], policy_for([]), facts=kept())
+    assert said(kept(), outside) is None
+    assert said(kept(), store / "link") is None
+    link = store.with_name("z" * 32 + "-link")
+    link.symlink_to(store)
+    inspect([link], policy_for([]), facts=kept(root=link))
+    assert said(kept(root=link), link / "ordinary") is None
+
+
+def test_what_was_just_changed_is_not_kept(tmp_path: Path, store: Path) -> None:
+    fresh = facts.Facts(tmp_path / "cache", KEY, {str(store): "sha256:1"}, policy_for([]))
+    inspect([store], policy_for([]), facts=fresh)
+    assert not any((tmp_path / "cache").iterdir())
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    (tmp_path / "cache").write_text("a file, not a folder")
+    assert inspect([store], policy_for([]), facts=kept()) == inspect([store], policy_for([]))
+
+
+def test_the_key_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "facts-key"
+    found = facts.key(file)
+    assert (len(found), facts.key(file), file.stat().st_mode & 0o777) == (32, found, 0o600)
+    file.write_bytes(b"half")
+    assert len(facts.key(file)) == 32
+    assert [path.name for path in file.parent.iterdir()] == ["facts-key"]
