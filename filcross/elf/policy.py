@@ -227,7 +227,7 @@ def runtime_from_folder(
         startup=tuple(startup),
         function_objects=function_objects,
         baseline=baseline.read(names) if names is not None else None,
-        version=next(iter(said)) if len(said) == 1 else version,
+        version=next(iter(said)) if len(said) == 1 else version if version[:1].isdigit() else "",
     )
 
 

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 from filc_shapes import HELLO, ORDINARY, Shapes
 
+from filcross import resources
 from filcross.process import run
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ def document(shapes: Shapes, *arguments: str | Path) -> dict[str, Any]:
     done = why(shapes, *arguments, "--json")
     assert done.exit_code == 0, done.stderr
     content: dict[str, Any] = json.loads(done.stdout)
-    assert (content["kind"], content["schema_version"]) == ("why", 1)
+    schema = json.loads((resources.data_dir() / "schemas" / "why.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(content, schema)
     return content
 
 
