@@ -166,8 +166,7 @@ def _offenders(
         made: dict[str, tuple[Language, str]] = {}
         for needed in item.inputs:
             language = compilers.get(needed)
-            outputs = derivations[needed].outputs.values()
-            if language is not None and not item.build_tools.intersection(outputs):
+            if language is not None and not _makes_tools(derivations[needed], item, platform):
                 made.setdefault(language.name, (language, needed))
         if item.side == graphs.HOST:
             package = graphs.package_of(item.name, platform)
@@ -177,6 +176,12 @@ def _offenders(
         if made:
             found[path] = list(made.values())
     return found
+
+
+def _makes_tools(compiler: Derivation, user: Derivation, platform: str) -> bool:
+    """Say whether `user` has `compiler` for programs of the build machine, and it can make no others."""
+    for_build = not user.build_tools.isdisjoint(compiler.outputs.values())
+    return for_build and not compiler.name.startswith(f"{platform}-")
 
 
 def _links_host(item: Derivation, derivations: Mapping[str, Derivation]) -> bool:

@@ -176,6 +176,9 @@ def test_tools_of_the_build_machine_may_be_written_in_anything(store: Store) -> 
     program = store.add(f"git-{P}-2.0", tool)
     generator = store.add(f"nss-{P}-3", rustc, depsBuildBuild=store.out(rustc))
     assert languages.boundaries(store.graph(git=program, nss=generator)) == ()
+    fortran = store.add(f"{P}-gfortran-wrapper-9.3.0")
+    library = store.add(f"openblas-{P}-1", fortran, depsBuildBuild=store.out(fortran))
+    assert [item.language for item in languages.boundaries(store.graph(blas=library))] == ["fortran"]
     vendored = store.add("vendor.tar.gz", rustc, fixed=True)
     assert languages.boundaries(store.graph(git=store.add(f"x-{P}-1", vendored))) == ()
     assert languages.boundaries(store.graph(**{"buildPackages.cbindgen": tool})) == ()
