@@ -52,11 +52,18 @@ def with_cxx(cxx_simulator: Toolchain) -> pipeline.Prepared:
     return pipeline.prepare(settings, lambda _: None)
 
 
-@pytest.mark.parametrize("attribute", ["cxx-make", "cxx-cmake"])
-def test_cxx(attribute: str, with_cxx: pipeline.Prepared) -> None:
-    if attribute == "cxx-cmake" and shutil.which("cmake") is None:
+def test_cxx_with_make(with_cxx: pipeline.Prepared) -> None:
+    packages.check_cxx(with_cxx, "cxx-make")
+
+
+def test_cxx_with_cmake(with_cxx: pipeline.Prepared) -> None:
+    if shutil.which("cmake") is None:
         pytest.skip("no cmake on this machine, so THIS TEST DID NOT RUN")
-    packages.check_cxx(with_cxx, attribute)
+    packages.check_cxx(with_cxx, "cxx-cmake")
+
+
+def test_cxx_with_autotools_and_libtool(with_cxx: pipeline.Prepared, shared_folder: Path) -> None:
+    packages.check_cxx(with_cxx, "cxx-autotools", source=packages.configured(shared_folder, "cxx"))
 
 
 def test_autotools_with_libtool(prepared: pipeline.Prepared, shared_folder: Path) -> None:

@@ -177,6 +177,8 @@ def test_the_driver_knows_cxx_as_clang_does(bench: Bench) -> None:
     assert order.index("-lc++") < order.index("-lc++abi") < order.index("-lm") < order.index("-lc")
     assert "-lc++" not in bench.ok("-###", "one.cc", name="filcc").stderr
     assert "-lc++" not in bench.ok("-###", "-nostdlib++", "one.cc").stderr
+    shown = bench.ok("-v", "-shared", "-fPIC", "one.cc", "-o", "one.so").stderr
+    assert " -lc++ -lc++abi -lm -lc -lpizlo " in shown  # libtool looks for words that begin so
     bench.ok("-c", "one.cc", name="filcc")
     refused = bench("one.o", name="filcc")
     assert "undefined reference to `pizlonated__Z" in refused.stderr

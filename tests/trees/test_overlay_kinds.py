@@ -53,6 +53,13 @@ def test_autotools_with_libtool(prepared: pipeline.Prepared, shared_folder: Path
     packages.check_autotools(prepared, packages.configured(shared_folder))
 
 
+def test_cxx(cxx_simulator: Toolchain, shared_folder: Path) -> None:
+    prepared = prepare("FILCROSS_TREE_NIXPKGS_2020", cxx_simulator)
+    packages.check_cxx(prepared, "cxx-make")
+    packages.check_cxx(prepared, "cxx-cmake")
+    packages.check_cxx(prepared, "cxx-autotools", source=packages.configured(shared_folder, "cxx"))
+
+
 def test_structured_attributes(simulator: Toolchain) -> None:
     """The builder of 2020 knows no `__structuredAttrs`; that of 2024 does."""
     packages.check_structured(prepare("FILCROSS_TREE_AUX", simulator))

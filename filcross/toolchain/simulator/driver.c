@@ -193,9 +193,15 @@ static _Noreturn void die_of(int number)
     _exit(128 + number);
 }
 
-static void print_command(const struct list *command)
+/* As clang prints commands: with -### every word in quotes, with -v the program and what needs them. Build systems
+   read it (libtool finds in it what a C++ library is linked with). */
+static void print_command(const struct list *command, bool quote)
 {
     for (size_t i = 0; i < command->count; i++) {
+        if (i && !quote && !strpbrk(command->items[i], " \"\\$")) {
+            fprintf(stderr, " %s", command->items[i]);
+            continue;
+        }
         fputs(" \"", stderr);
         for (const char *c = command->items[i]; *c; c++) {
             if (strchr("\"\\$", *c))
@@ -239,7 +245,7 @@ static struct list shorten(const struct list *command)
 static int run(const struct list *command, bool show)
 {
     if (show)
-        print_command(command);
+        print_command(command, false);
     struct list shortened = shorten(command);
     sigset_t fatal, before;
     sigemptyset(&fatal);
@@ -1246,7 +1252,7 @@ static int link_all(void)
         add(&command, find_library_file("crtn.o"));
     }
     if (line.dry_run) {
-        print_command(&command);
+        print_command(&command, true);
         return 0;
     }
     failed = run(&command, line.verbose);

@@ -189,6 +189,14 @@ in
     makeFlags = [ "PREFIX=$(out)" ];
   };
 
+  cxx-autotools = stdenv.mkDerivation {
+    name = "cxx-with-autotools";
+    src = builtins.path {
+      name = "configured";
+      path = /. + configured;
+    };
+  };
+
   cxx-cmake = stdenv.mkDerivation (
     {
       name = "cxx-with-cmake";
