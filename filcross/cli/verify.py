@@ -122,7 +122,8 @@ def verify(
         changes = comparison.compare(json.render(report), earlier, str(baseline))
         report = replace(report, comparison=changes)
     report_files.write(reports or [], report)
-    out.document("verify", json.render(report))
+    if as_json:
+        out.document("verify", json.render(report))
     out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.paint))
     raise typer.Exit(report.exit_code)
 
