@@ -73,6 +73,10 @@ def build(
         list[str] | None,
         typer.Option(metavar="NAME", help="Build although there is code of this language (rust, go, …)."),
     ] = None,
+    more_waivers: Annotated[
+        Path | None,
+        typer.Option("--waivers", metavar="FILE", help="More accepted findings, as for `filcross verify`."),
+    ] = None,
     reports: Annotated[
         list[Path] | None, typer.Option("--report", metavar="FILE", help=report_files.HELP)
     ] = None,
@@ -109,7 +113,9 @@ def build(
         }
     )
     report_files.check(reports or [])
-    accepted = waivers.from_tables(config.tables("waiver"))
+    accepted = [*waivers.from_tables(config.tables("waiver"))]
+    if more_waivers is not None:
+        accepted += waivers.read_waivers(more_waivers)
     prepared = pipeline.prepare(settings, output.say)
     seed = functools.partial(_seed, prepared, output, seed_suite or []) if seed_sources else None
     output.say(f"building {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
