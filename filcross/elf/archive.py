@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from filcross.elf.image import MAGIC as ELF_MAGIC
 from filcross.elf.image import ImageError
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from filcross.elf.image import Window
 
 MAGIC, THIN_MAGIC = b"!<arch>\n", b"!<thin>\n"
+BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # https://llvm.org/docs/BitCodeFormat.html
 _HEADER = 60
 _MAX_NAMES = 64 << 20
-_INDEXES = ("/", "/SYM64/", "__.SYMDEF", "__.SYMDEF SORTED", "__.SYMDEF_64", "__.SYMDEF_64 SORTED")
+_TABLE = b"//"
+_INSIDE = (b"/", b"/SYM64/", _TABLE)  # in thin archives too
+_INDEXES = ("/", "/SYM64/", "//", "__.SYMDEF", "__.SYMDEF SORTED", "__.SYMDEF_64", "__.SYMDEF_64 SORTED")
 
 
 class Member(NamedTuple):
@@ -35,7 +39,7 @@ def is_archive(head: bytes) -> bool:
 
 
 def members(window: Window) -> Iterator[Member]:
-    """Yield the members of an archive, without symbol indexes and name tables.
+    """Yield the members of an archive, without symbol indexes and name tables (unless they hold code).
 
     Raises `ImageError` for an archive that is truncated or makes no sense.
     """
@@ -53,19 +57,24 @@ def members(window: Window) -> Iterator[Member]:
         size = _number(header[48:58], "size")
         raw = header[:16].rstrip(b" ")
         start = position + _HEADER
-        if raw == b"//":
+        if raw == _TABLE:
             if size > _MAX_NAMES:
                 raise ImageError("a name table of more than 64 MiB")
             names = window.read(start, size)
-        elif raw in (b"/", b"/SYM64/"):
-            pass
-        else:
-            name, skip = _name(raw, names, window, start, size)
-            if name not in _INDEXES:
-                yield Member(name, None if thin else window.sub(start + skip, size - skip))
-                if thin:
-                    size = 0
+        name, skip = _name(raw, names, window, start, size)
+        beside = thin and raw not in _INSIDE
+        inner = None if beside else window.sub(start + skip, size - skip)
+        if inner is None or name not in _INDEXES or not _is_index(inner):
+            yield Member(name, inner)
+        if beside:
+            size = 0
         position = start + size + (size & 1)
+
+
+def _is_index(window: Window) -> bool:
+    """Return whether a member with the name of an index or table is one, and no code under that name."""
+    head = window.read(0, min(8, window.size))
+    return not head.startswith((ELF_MAGIC, *BITCODE)) and not is_archive(head)
 
 
 def _name(raw: bytes, names: bytes, window: Window, start: int, size: int) -> tuple[str, int]:
@@ -74,13 +83,13 @@ def _name(raw: bytes, names: bytes, window: Window, start: int, size: int) -> tu
         if length > size:
             raise ImageError("a member's name is longer than the member")
         return os.fsdecode(window.read(start, length).rstrip(b"\0")), length
-    if raw.startswith(b"/"):
+    if raw.startswith(b"/") and raw not in _INSIDE:
         offset = _number(raw[1:].split(b":")[0], "name offset")
         end = names.find(b"\n", offset)
         if end < 0:
             raise ImageError("a member's name lies outside the name table")
         return os.fsdecode(names[offset:end].removesuffix(b"/")), 0
-    return os.fsdecode(raw.removesuffix(b"/")), 0
+    return os.fsdecode(raw if raw in _INSIDE else raw.removesuffix(b"/")), 0
 
 
 def _number(raw: bytes, what: str) -> int:

@@ -46,7 +46,6 @@ _COMPRESSED = (
     b"LZIP",
     b"\x5d\0\0",
 )
-_BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # https://llvm.org/docs/BitCodeFormat.html
 
 
 class Unjudged(Exception):  # noqa: N818  (a result, not a failure)
@@ -253,7 +252,7 @@ def _is_bitcode(member: archive.Member) -> bool:
     """Return whether a member is LLVM's intermediate code, which a linker turns into machine code."""
     window = member.window
     head = window.read(0, min(4, window.size)) if window is not None else b""
-    return head in _BITCODE
+    return head in archive.BITCODE
 
 
 class _Code(NamedTuple):

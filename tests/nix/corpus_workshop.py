@@ -91,7 +91,7 @@ class Workshop:
     def make(self, recipe: Recipe) -> Path:
         """Make a recipe's files and return the path to judge."""
         folder = self.folder / "recipes" / recipe.name
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._run(recipe.make, folder, {"out": str(folder / recipe.path)})
         return folder / recipe.path
 
@@ -293,7 +293,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "edit": _edit,
     "flip": _flip,
     "bsdarchive": _bsd_archive,
-    "mkdir": lambda folder, name: _path(folder, name).mkdir(parents=True),
+    "mkdir": lambda folder, name: _path(folder, name).mkdir(parents=True, exist_ok=True),
     "remove": lambda folder, name: _path(folder, name).unlink(),
     "symlink": lambda folder, target, name: _path(folder, name).symlink_to(target),
     "hardlink": lambda folder, target, name: _path(folder, name).hardlink_to(_path(folder, target)),
@@ -339,7 +339,7 @@ def verify(workshop: Workshop, judge: str, paths: Sequence[Path]) -> tuple[int, 
         }
     home = workshop.folder / "home" / judge
     if not home.exists():
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         if judge == "installed":
             status, document = _filcross(
                 home, "toolchain", "link", "corpus", str(workshop.simulator.root), "--json"
