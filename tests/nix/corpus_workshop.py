@@ -91,7 +91,7 @@ class Workshop:
     def make(self, recipe: Recipe) -> Path:
         """Make a recipe's files and return the path to judge."""
         folder = self.folder / "recipes" / recipe.name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         self._run(recipe.make, folder, {"out": str(folder / recipe.path)})
         return folder / recipe.path
 
