@@ -34,7 +34,10 @@ _MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a file system in memory, where
 _ROOM = 3 << 30
 
 _KINDS = (
-    (LANGUAGE, r"there is no \w+ compiler for Fil-C|cannot be part of a Fil-C process"),
+    (
+        LANGUAGE,
+        r"there is no \w+ compiler for Fil-C|code for x86_64 Linux only|cannot be part of a Fil-C process",
+    ),
     ("port", r"cannot be built with Fil-C: "),
     ("timeout", r"^timeout: "),
     ("killed", r"^Nix was killed by signal"),

@@ -34,9 +34,24 @@ class Language:
 
     name: str
     title: str
-    compilers: re.Pattern[str]
+    compilers: re.Pattern[str] | None
     itself: re.Pattern[str] | None
+    named: re.Pattern[str] | None
     source: str
+
+    def is_compiler(self, item: Derivation, platform: str) -> bool:
+        """Say whether a derivation makes, or is, code of this language."""
+        if self.named is not None:
+            return self.named.search(item.name) is not None
+        package = graphs.package_of(item.name, platform)
+        return self.compilers is not None and self.compilers.fullmatch(package) is not None
+
+    def is_itself(self, item: Derivation, platform: str) -> bool:
+        """Say whether a derivation holds code of this language without a compiler among its inputs."""
+        if self.named is not None:
+            return self.named.search(item.name) is not None
+        package = graphs.package_of(item.name, platform)
+        return self.itself is not None and self.itself.fullmatch(package) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +125,17 @@ def load(file: Path | None = None) -> tuple[Language, ...]:
         Language(
             item["name"],
             item["title"],
-            re.compile(item["compilers"]),
-            re.compile(item["itself"]) if "itself" in item else None,
-            item["source"],
+            compilers=_pattern(item, "compilers"),
+            itself=_pattern(item, "itself"),
+            named=_pattern(item, "named"),
+            source=item["source"],
         )
         for item in data["language"]
     )
+
+
+def _pattern(item: Mapping[str, str], key: str) -> re.Pattern[str] | None:
+    return re.compile(item[key]) if key in item else None
 
 
 def boundaries(graph: Graph) -> tuple[Boundary, ...]:
@@ -168,11 +188,9 @@ def _offenders(
             language = compilers.get(needed)
             if language is not None and not _makes_tools(derivations[needed], item, platform):
                 made.setdefault(language.name, (language, needed))
-        if item.side == graphs.HOST:
-            package = graphs.package_of(item.name, platform)
-            for language in load():
-                if language.itself is not None and language.itself.fullmatch(package):
-                    made.setdefault(language.name, (language, ""))
+        for language in load():
+            if language.is_itself(item, platform):
+                made.setdefault(language.name, (language, ""))
         if made:
             found[path] = list(made.values())
     return found
@@ -193,8 +211,7 @@ def _compilers(derivations: Mapping[str, Derivation], platform: str) -> dict[str
     for path, item in derivations.items():
         if item.fixed_output:
             continue
-        package = graphs.package_of(item.name, platform)
         for language in load():
-            if language.compilers.fullmatch(package):
+            if language.is_compiler(item, platform):
                 found[path] = language
     return found

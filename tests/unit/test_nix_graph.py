@@ -201,6 +201,16 @@ def test_a_package_that_brings_its_code_along(store: Store) -> None:
     assert languages.sentence(found) == "ocaml holds OCaml code"
 
 
+def test_code_for_another_processor_is_a_boundary(store: Store) -> None:
+    musl = "i686-unknown-linux-musl"
+    freetype = store.add(f"freetype-2.10-{musl}", store.add(f"{musl}-stage-final-gcc-wrapper-9.3.0"))
+    wine = store.add(f"wine-5.0-{P}", freetype)
+    [found] = languages.boundaries(store.graph(wine=wine))
+    assert (found.language, found.derivation, found.compiler) == ("i686", wine, freetype)
+    [asked] = languages.boundaries(store.graph(zsnes=store.add(f"zsnes-1.51-{musl}")))
+    assert (asked.language, asked.compiler) == ("i686", "")
+
+
 def test_refusing(store: Store) -> None:
     _, _, program = rusty(store)
     derivations = store.read(program)
@@ -232,7 +242,7 @@ def test_every_language_says_where_that_is_known_from() -> None:
     assert all(item.source for item in found)
     for item in found:
         assert not any(
-            item.compilers.fullmatch(name)
+            item.compilers and item.compilers.fullmatch(name)
             for name in (
                 "gcc",
                 "gcc-wrapper",
