@@ -105,6 +105,7 @@ def _what(file: Path) -> str:
 def _lines(
     file: FileReport, steps: Sequence[Step], users: Sequence[FileReport], found: Sequence[Name], verbose: int
 ) -> Iterator[str]:
+    from filcross.elf import packages
     from filcross.report import text
 
     style = {"good": "good", "bad": "bad"}.get(file.outcome, "warn")
@@ -113,7 +114,7 @@ def _lines(
     yield f"  {file.kind}, judged by {file.confidence}"
     for finding in file.findings:
         yield from text.finding_lines(finding, verbose, paint)
-    if len(steps) > 1:
+    if {step.what for step in steps} - {packages.FILE, packages.SYMBOL}:
         yield "what brings it in:"
         yield from (f"  {step.what:<11} {text.printable(step.text)}" for step in steps)
     if users:

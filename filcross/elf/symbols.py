@@ -143,7 +143,7 @@ def _judgement(
 
 
 def _mentions(evidence: str, name: str) -> bool:
-    return evidence == name or evidence.startswith(f"{name} from ")
+    return evidence.split(" from ", 1)[0].split("@", 1)[0] == name
 
 
 def _is_wanted(name: bytes, wanted: bytes) -> bool:
