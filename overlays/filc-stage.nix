@@ -18,7 +18,14 @@ let
       lib
       ;
   };
-  recipes = import ./recipes.nix { inherit parameters prev lib; };
+  recipes = import ./recipes.nix {
+    inherit
+      parameters
+      final
+      prev
+      lib
+      ;
+  };
   refusedLanguages = import ./knobs/languages.nix { inherit parameters prev lib; };
   answers = import ./libc {
     inherit
