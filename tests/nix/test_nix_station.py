@@ -87,6 +87,19 @@ def _instantiate(nix: command.Nix, file: Path, salt: str) -> dict[str, str]:
     return {path.rsplit("-", 1)[1].removesuffix(".drv"): path for path in done.stdout.split()}
 
 
+def test_every_output_of_structured_attributes_is_known(tmp_path: Path) -> None:
+    """Such a derivation has its attributes in one variable, `outputs` among them."""
+    file = tmp_path / "test.nix"
+    file.write_text(
+        'derivation { name = "some"; system = "x86_64-linux"; builder = "/bin/sh";'
+        ' outputs = [ "out" "dev" ]; __structuredAttrs = true; }'
+    )
+    nix = command.find_nix(host_tools=True)
+    derivation = nix.run("nix-instantiate", file).stdout.split()[0].split("!")[0]
+    found = nix.outputs(derivation)
+    assert {name: path.name[33:] for name, path in found.items()} == {"out": "some", "dev": "some-dev"}
+
+
 def test_causes_are_told_from_victims(tmp_path: Path) -> None:
     file = tmp_path / "test.nix"
     file.write_text(EXPRESSION)

@@ -292,6 +292,9 @@ def test_answers_to_configure_are_for_filc_alone(tmp_path: Path) -> None:
     assert pipe not in answers(host_alias="", CC="/bin/gcc", CC_FOR_BUILD="/bin/gcc")
     kept = answers(ac_cv_prog_cc_c23="-std=gnu23", **{pipe: "mine"})
     assert (kept["ac_cv_prog_cc_c23"], kept[pipe]) == ("-std=gnu23", "mine")
+    python = answers(PACKAGE_NAME="python", enable_optimizations="yes", with_lto="yes")
+    assert (python["enable_optimizations"], python["with_lto"]) == ("no", "no")
+    assert answers(PACKAGE_NAME="other", with_lto="yes")["with_lto"] == "yes"
     other = tmp_path / "other.site"
     other.write_text("ac_cv_prog_cc_c23=other\nmine=yes\n")
     assert answers(filcOtherAnswers=str(other))["ac_cv_prog_cc_c23"] == "other"
