@@ -6,9 +6,10 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
+import command_line
 import pytest
 
-from filcross import resources
+from filcross import config, resources
 from filcross.errors import UsageError
 from filcross.overlay import LLVM_VERSION, Knobs, knobs, write_overlay
 from filcross.toolchain.layout import Toolchain
@@ -187,3 +188,14 @@ def test_the_knobs_are_parameters(toolchain: Toolchain, tmp_path: Path) -> None:
     assert written.parameters["knobs"] == {"checks": True, "refuse-languages": False}
     written = write_overlay(toolchain, tmp_path / "one", knobs=Knobs(checks=False, refuse_languages=True))
     assert written.parameters["knobs"] == {"checks": False, "refuse-languages": True}
+
+
+def test_the_command_reads_the_projects_knobs(tmp_path: Path) -> None:
+    (tmp_path / "filcross.toml").write_text("[overlay]\nchecks = false\n")
+    assert knobs(config.load({}, start=tmp_path).knobs) == Knobs(checks=False)
+    (tmp_path / "filcross.toml").write_text("[overlay]\nlto = true\n")
+    done = command_line.run("overlay", "--output", "made", cwd=tmp_path)
+    assert done.returncode == UsageError.exit_code
+    assert "the overlay has no knob `lto`" in done.stderr
+    assert "its knobs are: checks, refuse-languages" in done.stderr
+    assert not (tmp_path / "made").exists()
