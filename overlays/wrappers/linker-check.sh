@@ -15,7 +15,11 @@ filcChecksLinker() {
     fi
     if [[ -z $script || $script == next || ! -r $script ]]; then continue; fi
     while IFS= read -r word || [[ -n $word ]]; do
-      if [[ $word == *pizlonated_* ]]; then name=""; break; fi
+      if [[ $word == *pizlonated_* ]]; then
+        name=""
+        break
+      fi
+      word=${word##*\{}
       if [[ -z $name && $word =~ ^[[:space:]]*((global|local)[[:space:]]*:[[:space:]]*)?([A-Za-z_.$][A-Za-z0-9_.$]*)[[:space:]]*\; ]]; then
         name=${BASH_REMATCH[3]}
       fi

@@ -273,6 +273,29 @@ def test_wrapping_functions_is_refused_where_it_links(driver: Path) -> None:
     assert call(driver, "-c", "-Wl,--wrap=malloc")[0] == ["[-c]", "[-Wl,--wrap=malloc]"]
 
 
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ("A {\n  global: a;\n  local: *;\n};", "a"),
+        ("A { global: a; local: *; };", "a"),
+        ("A { b; };", "b"),
+        ("{ local: *; };", None),
+        ("A { global: pizlonated_a; local: *; };", None),
+        ("A {\n  a;\n  pizlonated_b;\n};", None),
+    ],
+)
+@pytest.mark.parametrize("words", [["--version-script=x.map"], ["-version-script", "x.map"]])
+def test_a_linker_without_the_driver_gets_no_plain_names(
+    tmp_path: Path, script: str, named: str | None, words: list[str]
+) -> None:
+    (tmp_path / "x.map").write_text(script)
+    command = ["bash", "-euc", f"source {WRAPPERS / 'linker-check.sh'}", "ld", "-shared", *words, "x.o"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == (0 if named is None else 1)
+    assert (named is None) == (done.stderr == "")
+    assert named is None or f"x.map: the linker knows no symbol '{named}'" in done.stderr
+
+
 def answers(**variables: str) -> dict[str, str]:
     code = ". ./config.site; set"
     done = subprocess.run(
