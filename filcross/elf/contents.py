@@ -424,9 +424,9 @@ def _sort_ordinary(image: elf.Image, tables: list[elf.SymbolTable], names: _Name
     known = baseline.built_in().entries
     imports, code, data = names.ordinary_imports, names.ordinary_code, names.ordinary_data
     for table in tables:
-        found = ordinary.sort(image, table)
+        found = ordinary.Classes(image, table)
         names.total += found.total
-        for group, offsets in ((imports, found.imports), (code, found.code), (data, found.data)):
+        for group, offsets in zip((imports, code, data), found.offsets(), strict=True):
             table.add_names(group, offsets)
             group.difference_update(known)
         if imports or code:

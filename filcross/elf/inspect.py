@@ -9,6 +9,7 @@ a page in `docs/findings/`.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import stat
 from dataclasses import replace
@@ -47,13 +48,26 @@ def inspect(
     for a path that does not exist; files that cannot be read get the verdict `unreadable`. What `facts` knows
     (for the same policy) is not read again, and what is read is added.
     """
-    report = _Inspection(policy, progress, facts).run(paths)
+    with _no_collection():
+        report = _Inspection(policy, progress, facts).run(paths)
     unknown = strangers.find(report.files, policy)
     if not unknown:
         return report
     files = strangers.judge_again(report.files, unknown, policy, _judge_files)
     labels = tuple(runtime.label for runtime in unknown)
     return replace(report, files=files, toolchains=(*report.toolchains, *labels))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no cycles of objects meanwhile: there are many objects that stay, and hardly a cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from filcross.elf import image as elf
 
@@ -44,39 +44,41 @@ _ALL_UNCLEAR = _table({_UNTYPED | _DEFINED, _UNTYPED | _DEFINED | _RESERVED, _OT
 _PLACES = {64: (4, 6), 32: (12, 14)}  # of type and binding, and of the section, in a symbol
 
 
-class Sorted(NamedTuple):
-    """Where in the string table the names of a table's global symbols are, by what they say.
+class Classes:
+    """What each symbol of a table is, told from its type, binding and section, without its name."""
 
-    `total` counts all symbols but those for sections and source files.
-    """
+    def __init__(self, image: Image, table: SymbolTable) -> None:
+        """Look at every symbol; raises `ImageError` for a name outside the string table."""
+        size = table.layout.size
+        self._image = image
+        self._table = table
+        self._entries = memoryview(table.entries)[size:]
+        self._offsets = _first_words(self._entries, size, little=image.little)
+        if self._offsets and max(self._offsets) > table.strings.rfind(b"\0"):
+            for offset in self._offsets:
+                table.name(offset)
+        self._kinds = _kinds(table.entries[size:], table.bits, little=image.little)
 
-    total: int
-    imports: list[int]
-    code: list[int]
-    data: list[int]
+    @property
+    def total(self) -> int:
+        """Return the number of symbols but those for sections and source files."""
+        kinds = self._kinds
+        return len(kinds) - kinds.count(_MARKER) - kinds.count(_MARKER | _DEFINED)
 
-
-def sort(image: Image, table: SymbolTable) -> Sorted:
-    """Return the symbols of a table, sorted; raises `ImageError` for a name outside the string table."""
-    size = table.layout.size
-    entries = memoryview(table.entries)[size:]
-    offsets = _first_words(entries, size, little=image.little)
-    if offsets and max(offsets) > table.strings.rfind(b"\0"):
-        for offset in offsets:
-            table.name(offset)
-    kinds = _kinds(table.entries[size:], table.bits, little=image.little)
-    unclear = list(compress(range(len(kinds)), kinds.translate(_ALL_UNCLEAR)))
-    code = list(compress(offsets, kinds.translate(_ALL_CODE)))
-    data = list(compress(offsets, kinds.translate(_ALL_DATA)))
-    for number in unclear:
-        row = table.layout.unpack_from(entries, number * size)
-        section, value = (row[3], row[4]) if table.bits == 64 else (row[5], row[1])  # noqa: PLR2004
-        if kinds[number] & 7 == _UNTYPED and section in image.code_indexes:
-            code.append(offsets[number])
-        elif section != elf.SHN_ABS or value:  # else a version node: a name without contents
-            data.append(offsets[number])
-    imports = list(compress(offsets, kinds.translate(_ALL_IMPORTS)))
-    return Sorted(len(kinds) - kinds.count(_MARKER) - kinds.count(_MARKER | _DEFINED), imports, code, data)
+    def offsets(self) -> tuple[list[int], list[int], list[int]]:
+        """Return where the names of global symbols are: of imports, of code defined here, of data."""
+        imports, code, data = (
+            list(compress(self._offsets, self._kinds.translate(chosen)))
+            for chosen in (_ALL_IMPORTS, _ALL_CODE, _ALL_DATA)
+        )
+        for number in compress(range(len(self._kinds)), self._kinds.translate(_ALL_UNCLEAR)):
+            row = self._table.layout.unpack_from(self._entries, number * self._table.layout.size)
+            section, value = (row[3], row[4]) if self._table.bits == 64 else (row[5], row[1])  # noqa: PLR2004
+            if self._kinds[number] & 7 == _UNTYPED and section in self._image.code_indexes:
+                code.append(self._offsets[number])
+            elif section != elf.SHN_ABS or value:  # else a version node: a name without contents
+                data.append(self._offsets[number])
+        return imports, code, data
 
 
 def _first_words(entries: memoryview, size: int, *, little: bool) -> list[int]:

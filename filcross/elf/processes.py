@@ -321,14 +321,15 @@ class ProcessJudge:
         wrong: list[str] = []
         unresolved: list[str] = []
         for name, weak in self.content.imports:
-            text = name.decode("utf-8", "backslashreplace")
             providers = [content for content in everybody if name in content.exports]
             # All of them: which one a versioned name gets is the loader's choice.
-            wrong.extend(
-                f"{text} from {provider.path}" for provider in providers if not self.provides(provider, name)
-            )
+            wrong += [
+                f"{_text(name)} from {provider.path}"
+                for provider in providers
+                if not self.provides(provider, name)
+            ]
             if not providers and not weak:
-                unresolved.append(text)
+                unresolved.append(_text(name))
         unresolved = [
             text
             for text in unresolved
@@ -375,6 +376,10 @@ class ProcessJudge:
                 f"the ordinary `main` of {size} bytes is not that of the toolchain's start-up object",
                 "main",
             )
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "backslashreplace")
 
 
 def _role(loaded: closure.Loaded) -> str | None:
