@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_LEFT = 64 << 20
 _MAX_STARTUP = 64 << 10  # bytes of code in one section of a start-up object
+_ESCAPED = [re.escape(bytes([byte])) for byte in range(256)]
 _PAGE, _MAX_MOVE = 4096, 1 << 16
 
 # No-operations as assemblers and linkers pad with (Intel SDM vol. 2B, NOP), int3, zeros; and the entries of
@@ -60,10 +61,7 @@ def startup_code(image: Image) -> tuple[re.Pattern[bytes], ...]:
             before = _RELAXED.get(relocation.type, 0)
             width = 8 if relocation.type in _WIDE else 4
             free.update(range(relocation.offset - before, relocation.offset + width))
-        pattern = b"".join(
-            b"." if position in free else re.escape(code[position : position + 1])
-            for position in range(len(code))
-        )
+        pattern = b"".join(b"." if position in free else _ESCAPED[byte] for position, byte in enumerate(code))
         found.append(re.compile(pattern, re.DOTALL))
     return tuple(found)
 

@@ -109,7 +109,7 @@ class Reader:
     def elf_file(self, path: str, window: elf.Window) -> Content:
         """Judge an ELF file by its contents; raises `Unjudged` for one that no process loads."""
         image = elf.read_image(window)
-        if image.kind == "debug":
+        if image.kind == "debug" or _is_split_dwarf(image):
             raise Unjudged("split debug file")
         if _is_kernel_module(path, image):
             raise Unjudged("kernel module")
@@ -222,6 +222,12 @@ def opened(path: str) -> Iterator[elf.Window]:
         yield elf.Window(descriptor, 0, status.st_size, (status.st_dev, status.st_ino))
     finally:
         os.close(descriptor)
+
+
+def _is_split_dwarf(image: elf.Image) -> bool:
+    """Return whether an object file holds debugging information and nothing to link (GCC's `.dwo` files)."""
+    debugging = (".debug_", ".zdebug_")
+    return image.is_empty_object and any(section.name.startswith(debugging) for section in image.sections)
 
 
 def _is_kernel_module(path: str, image: elf.Image) -> bool:

@@ -38,6 +38,7 @@ class Elf:
     nobits: bool = False
     notes: list[tuple[str, int, bytes]] = field(default_factory=list)
     comment: bytes = b""
+    tags: list[tuple[int, int]] = field(default_factory=list)
 
     def pack(self) -> bytes:
         return _Packer(self).pack()
@@ -144,6 +145,7 @@ class _Packer:
             raw = self.fmt("IIII", 1, 1, 1, 0) + b"\xff" * (8 if self.wide else 4)
             raw += self.fmt("I", 1 if chain else 0) + self.fmt(f"{len(chain)}I", *chain)
             tags.append((0x6FFFFEF5, self.section(".gnu.hash", 0x6FFFFFF6, 2, raw)))
+        tags += elf.tags
         tags += [(5, strtab), (6, symtab), (10, len(names)), (11, size), (0x6FFFFFFB, elf.flags_1), (0, 0)]
         raw = b"".join(self.fmt("qQ" if self.wide else "iI", tag, value) for tag, value in tags)
         offset = self.section(".dynamic", 6, 3, raw, link=0, entry=16 if self.wide else 8)

@@ -61,6 +61,17 @@ def seeds() -> dict[str, bytes]:
         notes=[("FDO", 0x407C0C0A, b'[{"soname":["libz.so.1"]}]\0'), ("GNU", 3, b"\1" * 20)],
         hash="gnu",
     ).pack()
+    start = 64 + 5 * 56  # where the code begins, which holds tables of the loader here
+    tables = struct.pack("<QQq", start + 48, 8, start) + struct.pack("<QQq", start + 56, 1 << 32 | 1, 0)
+    tables += struct.pack("<QQQQ", 0, start + 64, start | 1, 0b101)
+    found["relocated"] = Elf(
+        code=tables,
+        dynsyms=[Sym("pizlonated_x"), Sym("filc_allocate", defined=False)],
+        tags=[
+            *((7, start), (8, 48), (25, start + 48), (27, 16), (12, start), (26, start + 56), (28, 8)),
+            *((36, start + 64), (35, 16), (30, 4)),
+        ],
+    ).pack()
     found["simulated"] = Elf(
         dynsyms=[Sym("pizlonated_x")], symbols=[Sym("main")], notes=[("filcross", 0x46534D31, noted)]
     ).pack()
