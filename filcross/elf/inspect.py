@@ -89,7 +89,8 @@ class _Inspection:
         self.said: dict[tuple[int, int], Said] = {}
         self.contents: dict[tuple[int, int], Content | None] = {}
         self.skipped: dict[str, int] = {}
-        self.roots: tuple[str, ...] = ()
+        self.paths: tuple[Path, ...] = ()
+        self.roots: tuple[str, ...] | None = None
         self.loaders: dict[str, closure.Loader | None] = {}
         self.places = closure.Places()
         self.surroundings = Surroundings(
@@ -173,10 +174,12 @@ class _Inspection:
 
     def is_elsewhere(self, path: str) -> bool:
         """Return whether the walk does not come to `path` by itself."""
+        if self.roots is None:
+            self.roots = tuple(os.path.realpath(item).rstrip("/") for item in self.paths)
         return not any(path == root or path.startswith(f"{root}/") for root in self.roots)
 
     def walk(self, paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result]]:
-        self.roots = tuple(os.path.realpath(path).rstrip("/") for path in paths)
+        self.paths = tuple(paths)
         for path in paths:
             try:
                 status = path.stat()
