@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross import __version__, config, process
@@ -20,7 +21,6 @@ from filcross.nixpkgs import copies, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from filcross.config import Settings
     from filcross.elf.inspect import Report
@@ -166,12 +166,14 @@ def question(prepared: Prepared) -> Question:
     from filcross.nix.sweep import Question
 
     variables = prepared.nix.store.environment
+    folder = prepared.overlay.parameters["toolchain"]["path"]
     return Question(
         prepared.tree,
         "filc",
         prepared.overlay.root,
         overlays=prepared.packages.overlays,
         variables=variables,
+        needs=(Path(folder),) if folder and Path(folder).is_relative_to(prepared.nix.store.folder) else (),
     )
 
 

@@ -20,7 +20,7 @@ from filcross.cli.output import (
     VerboseOption,
     paint,
 )
-from filcross.errors import UsageError
+from filcross.errors import FilcrossError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def survey(
     """Show what evaluates for Fil-C, what does not and why, compared with an ordinary platform.
 
     Nothing is built. Packages that need a language which cannot be Fil-C are counted apart, on both sides.
-    What an interrupted survey knew goes into the reports as well.
+    What a survey knew that was interrupted, or failed, goes into the reports as well.
     """
     del debug
     from filcross import config, pipeline
@@ -130,9 +130,9 @@ def survey(
             tell=output.say,
             count=_Counter(output, len(names)).count,
         )
-    except KeyboardInterrupt:
-        _write(reports or [], prepared, surveys.partial(filc, reference, kind, state))
-        if reports:
+    except (KeyboardInterrupt, FilcrossError):
+        if reports and (state.filc or state.reference):
+            _write(reports, prepared, surveys.partial(filc, reference, kind, state))
             output.say(f"what was known went to {', '.join(map(str, reports))}")
         raise
     from filcross.report import survey as report

@@ -165,6 +165,7 @@ def run(
             store = place(label)
             tell(f"evaluating {len(names)} attributes for {question.platform}")
             asked = replace(question, store=store)
+            sweep.fill_store(asked)
             sweep.sweep(asked, names, only=only, jobs=jobs, into=answers, on_progress=count)
             tell(f"reading the derivations of {question.platform}")
             known[label] = _languages(answers, asked, _configuration(question.platform))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CHUNK = 200
 SILENCE = 60.0
+COPY_TIMEOUT = 600.0
 SAME_DEATHS = 8
 _KEPT = 200
 _BEGIN, _RESULT, _ISSUE, _TRACE = "@B ", "@R ", "@I ", "trace: "
@@ -47,8 +48,9 @@ class Question:
     `platform` is `filc` (then with `overlay`), else a platform of the tree: the name of an example (`musl64`)
     or a configuration (`x86_64-unknown-linux-musl`). `store` is a folder for a store of its own, to which
     derivations are written; without it nothing is written anywhere. `search_path` is a `NIX_PATH` for trees
-    that need one, `overlays` are the user's own, `variables` what else Nix needs. `silence` is how long
-    (seconds) one package may take.
+    that need one, `overlays` are the user's own, `variables` what else Nix needs, `needs` the store paths
+    that the overlay names, which a store of its own must have. `silence` is how long (seconds) one package
+    may take.
     """
 
     tree: Path
@@ -59,6 +61,7 @@ class Question:
     search_path: str = ""
     overlays: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[Path, ...] = ()
     silence: float = SILENCE
 
     @property
@@ -130,6 +133,15 @@ def sweep(
     found: dict[str, Answer] = {} if into is None else into
     _Workers(question, only, found, on_progress, give_up=give_up).run(chunks, jobs)
     return {name: found[name] for name in names}
+
+
+def fill_store(question: Question) -> None:
+    """Copy what `question` needs to its store; raises `process.ProcessFailedError` where that fails."""
+    if question.store is None or not question.needs:
+        return
+    argv = ["nix", "--extra-experimental-features", "nix-command", "copy", "--no-check-sigs"]
+    argv += ["--to", f"local?root={question.store}", *map(str, question.needs)]
+    process.run(argv, env={"NIX_PATH": "", **question.variables}, timeout=COPY_TIMEOUT)
 
 
 def explain(
