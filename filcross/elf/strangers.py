@@ -45,9 +45,11 @@ def find(files: Sequence[FileReport], policy: Policy) -> tuple[Runtime, ...]:
 
 
 def _ground(runtime: Runtime) -> set[str]:
-    """Return the hashes of the ordinary libraries: who has a known one is a known toolchain, spoiled."""
-    roles = (abi.LOADER, abi.YOLO_LIBC, abi.PIZLO)
-    return {file.code_hash for file in runtime.files if file.role in roles}
+    """Return the hashes of libpizlo, which differs by release, as the loader and the yolo libc need not.
+
+    Who has a known one is a known toolchain, spoiled.
+    """
+    return {file.code_hash for file in runtime.files if file.role == abi.PIZLO}
 
 
 def judge_again(
@@ -61,7 +63,12 @@ def judge_again(
     `judge` gives `None` for a file that it cannot judge.
     """
     homes = {os.path.realpath(runtime.folder) for runtime in strangers}
-    chosen = [file for file in files if _has_sign(file) or _folder(file.path) in homes]
+    chosen = [
+        file
+        for file in files
+        if _folder(file.path) in homes
+        or (_has_sign(file) and (file.loader is None or _folder(file.loader) in homes))
+    ]
     fresh = judge(Policy(tuple(strangers), policy.simulated_allowed), chosen)
     answers = {file.path: new for file, new in zip(chosen, fresh, strict=True) if new is not None}
     return tuple(_better(file, answers.get(file.path)) for file in files)

@@ -280,7 +280,10 @@ def baseline(files: dict[str, Path], lib: Path) -> dict[str, Any]:
 
 
 def _sources(lib: Path) -> dict[tuple[str, bool], str]:
-    """Return which of a toolchain's start-up objects and helper archives define (True) or import a name."""
+    """Return which of a toolchain's objects brings a name: whether it is defined (True) or imported, by what.
+
+    Helper archives count for what they define; what their members import, the program itself may import, too.
+    """
     found: dict[tuple[str, bool], str] = {}
     for path in sorted(lib.glob("*.o")):
         with _image(path) as image:
@@ -294,7 +297,8 @@ def _sources(lib: Path) -> dict[tuple[str, bool], str]:
                     if member.window is None:
                         continue
                     for name, defined, _, _ in _ordinary_names(read_image(member.window)):
-                        found.setdefault((name, defined), f"{path.name}({member.name})")
+                        if defined:
+                            found.setdefault((name, True), f"{path.name}({member.name})")
         finally:
             os.close(descriptor)
     return found

@@ -357,8 +357,11 @@ def test_another_toolchain_that_is_known_does_not_speak_against_an_unknown_one(t
     assert {file.trusted for file in report.files if not file.path.endswith(".o")} == {False}
     assert {Path(file.path).name: file.verdict for file in report.files}["libpizlo.so"] == "runtime"
     assert report.exit_code == 4
-    shutil.copy(one.lib / LOADER, two.lib / LOADER)
-    assert inspect([two.root / "hello"], known).exit_code == 1
+    for name in (LOADER, "libyoloc.so"):
+        shutil.copy(one.lib / name, two.lib / name)
+    assert inspect([two.root / "hello"], known).exit_code == 4  # as between neighbouring releases
+    two_from_one = two.program("borrowed", [two.filc("b", HELLO)], "-l:libanswer.so", loader=one.lib / LOADER)
+    assert inspect([two_from_one], known).exit_code == 1
 
 
 def test_a_missing_library_shows_nothing(shapes: Shapes) -> None:
