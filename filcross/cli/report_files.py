@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,8 @@ def check(targets: Sequence[Path]) -> None:
 
 def write(targets: Sequence[Path], report: Report) -> None:
     """Write the report to each of `targets`, which are wholly old or wholly new."""
+    import tempfile
+
     from filcross.errors import UsageError
 
     for target in targets:

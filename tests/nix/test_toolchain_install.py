@@ -19,6 +19,8 @@ import pytest
 import release_shapes
 
 from filcross import config
+from filcross.elf.inspect import inspect
+from filcross.elf.policy import policy_for, runtime_from_folder
 from filcross.errors import UnsupportedInputError, UsageError
 from filcross.process import run
 from filcross.toolchain import archive, proof, records, releases, selection, store
@@ -114,6 +116,11 @@ def test_an_archive_is_checked_unpacked_relocated_and_proved(
     assert program["defines"]["main"] == {"from": "filc_crt.o", "code": True}
     assert program["defines"]["_start"]["from"] == "Scrt1.o"
     assert program["defines"]["_edata"] == {"from": "the linker", "code": False}
+    known = runtime_from_folder(toolchain.root, names=store.baseline_of(toolchain), version=toolchain.version)
+    assert known.baseline is not None
+    assert known.baseline.measured == {"executable", "library", "object"}
+    (judged,) = inspect([tmp_path / "hello"], policy_for([known])).files
+    assert (judged.verdict, [finding.code for finding in judged.findings]) == ("filc", ["FILC-I502"])
     assert baseline["files"]["shared library"]["needed"] == ["libc.so", "libpizlo.so", "libyoloc.so"]
 
     assert take(release).already
