@@ -32,6 +32,7 @@ _WHOLE = frozenset({abi.LOADER, abi.PIZLO, abi.USER_LIBC})
 def find(files: Sequence[FileReport], policy: Policy) -> tuple[Runtime, ...]:
     """Return the whole sandwiches that `files` name and `policy` does not know, in order of their folders."""
     known = {digest for runtime in policy.runtimes for digest in _ground(runtime)}
+    own = {os.path.realpath(runtime.folder) for runtime in policy.runtimes}
     folders = {folder for file in files if _has_sign(file) for folder in _folders(file)}
     found = []
     for folder in sorted(folders):
@@ -39,7 +40,8 @@ def find(files: Sequence[FileReport], policy: Policy) -> tuple[Runtime, ...]:
             runtime = runtime_from_folder(Path(folder), name=f"{CONFIDENCE} in {folder}")
         except FilcrossError:
             continue
-        if not _ground(runtime) & known and _is_whole(runtime):
+        spoiled = os.path.realpath(folder) in own or bool(_ground(runtime) & known)
+        if not spoiled and _is_whole(runtime):
             found.append(replace(runtime, trusted=False))
     return tuple(found)
 
@@ -114,7 +116,13 @@ def _folders(file: FileReport) -> Iterator[str]:
 
 
 def _is_whole(runtime: Runtime) -> bool:
-    """Return whether a folder holds a sandwich: loader, a runtime that starts programs, a Fil-C libc."""
+    """Return whether a folder holds a sandwich: loader, a runtime that starts programs, a Fil-C libc.
+
+    Its headers must show the files that are loaded, with all executable memory in code sections; that the
+    loader chooses among functions is usual in glibc.
+    """
+    if any(file.layout - {"FILC-N319"} for file in runtime.files):
+        return False
     roles = {file.role: runtime.folder / file.name for file in runtime.files}
     if not roles.keys() >= _WHOLE:
         return False
