@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 3.0
 TAIL_LINES = 25
+_BLOCK = 65536
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 _HINTS = {
     "nix-build": "install Nix 2.8 or newer (Debian: apt-get install nix-bin)",
@@ -99,20 +101,22 @@ def run(
     on_stdout: Callable[[str], None] | None = None,
     on_stderr: Callable[[str], None] | None = None,
     hint: str | None = None,
+    most: int | None = None,
 ) -> Completed:
     """Run `argv` to its end and return what it left.
 
     `env` holds additions to the current environment. `timeout` is in seconds, and so is `idle_timeout`, for
     which the child may be silent. `on_stdout` and `on_stderr` get each line (without its newline) as it
-    comes, from another thread. With `check`, a status other than 0 raises `ProcessFailedError` (with `hint`).
-    A missing program raises `MissingRequirementError`, a time limit `ProcessTimeoutError`. When `stop` is
-    set, from another thread, the child is ended and `ProcessStoppedError` raised.
+    comes, from another thread. A child that writes more than `most` characters to a stream is ended, and
+    `ProcessStoppedError` raised. With `check`, a status other than 0 raises `ProcessFailedError` (with
+    `hint`). A missing program raises `MissingRequirementError`, a time limit `ProcessTimeoutError`. When
+    `stop` is set, from another thread, the child is ended and `ProcessStoppedError` raised.
     """
     import sh
 
     program, *arguments = [os.fspath(item) for item in argv]
     watch = _Watch(timeout, idle_timeout, stop)
-    stdout, stderr = _Lines(on_stdout, watch), _Lines(on_stderr, watch)
+    stdout, stderr = _Lines(on_stdout, watch, most), _Lines(on_stderr, watch, most)
     command = _command(argv, cwd=cwd, env=env, stdin=stdin or "", streams=(stdout, stderr))
     with _deferred_signals() as interrupted:
         running = _start(command, hint)
@@ -127,7 +131,8 @@ def run(
         watch.end()
     completed = Completed((program, *arguments), exit_code, stdout.text(), stderr.text())
     if watch.verdict:
-        kind = ProcessStoppedError if stop is not None and stop.is_set() else ProcessTimeoutError
+        unwanted = watch.flooded or (stop is not None and stop.is_set())
+        kind = ProcessStoppedError if unwanted else ProcessTimeoutError
         raise kind(
             f"`{completed.command_line}` {watch.verdict} and was stopped",
             hint=hint,
@@ -140,13 +145,17 @@ def run(
 
 @contextlib.contextmanager
 def background(
-    argv: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    most: int | None = None,
 ) -> Iterator[Background]:
     """Run `argv` (a server, for instance) while the body of the `with` runs, then end it as at an interrupt.
 
-    Arguments and errors are those of `run`.
+    Arguments and errors are those of `run`; what it writes beyond `most` characters is dropped.
     """
-    output = _Lines(None)
+    output = _Lines(None, None, most)
     command = _command(argv, cwd=cwd, env=env, stdin="", streams=(output, output))
     with _deferred_signals() as interrupted:
         running = _start(command, None)
@@ -199,6 +208,8 @@ def _command(
         _in=stdin,
         _out=streams[0].feed,
         _err=streams[1].feed,
+        _out_bufsize=streams[0].buffer,
+        _err_bufsize=streams[1].buffer,
         _tty_out=False,
         _new_session=True,
         _decode_errors="replace",
@@ -262,9 +273,14 @@ class _Watch:
         self._limit, self._idle_limit, self._stop = limit, idle_limit, stop
         self._began = self.heard = time.monotonic()
         self._ended = threading.Event()
+        self._kill: Callable[[], None] | None = None
         self.verdict = ""
+        self.flooded = False
 
     def begin(self, kill: Callable[[], None]) -> None:
+        self._kill = kill
+        if self.flooded:
+            kill()
         if self._limit is None and self._idle_limit is None and self._stop is None:
             return
         self._began = self.heard = time.monotonic()
@@ -273,9 +289,16 @@ class _Watch:
     def end(self) -> None:
         self._ended.set()
 
+    def flood(self, most: int) -> None:
+        """End a child that wrote more than `most` characters."""
+        self.flooded = True
+        self.verdict = self.verdict or f"wrote more than {most} characters"
+        if self._kill is not None:
+            self._kill()
+
     def _run(self, kill: Callable[[], None]) -> None:
         while not self._ended.wait(self._pause()):
-            self.verdict = self._judge()
+            self.verdict = self.verdict or self._judge()
             if self.verdict:
                 kill()
                 return
@@ -298,19 +321,38 @@ class _Watch:
 
 
 class _Lines:
-    """Collects the lines of one stream and passes each on."""
+    """Collects the lines of one stream and passes each on, up to `most` characters."""
 
-    def __init__(self, on_line: Callable[[str], None] | None, watch: _Watch | None = None) -> None:
+    def __init__(
+        self,
+        on_line: Callable[[str], None] | None,
+        watch: _Watch | None = None,
+        most: int | None = None,
+    ) -> None:
         self._chunks: list[str] = []
         self._on_line = on_line
         self._watch = watch
+        self._most = most
+        self._length = 0
 
-    def feed(self, chunk: str) -> None:
+    @property
+    def buffer(self) -> int:
+        """What `sh` collects before it calls `feed`: a line (1), or a block where lines may be endless."""
+        return 1 if self._most is None else _BLOCK
+
+    def feed(self, chunk: str) -> bool:
+        """Take a piece of the stream; return whether no more of it is wanted."""
         if self._watch is not None:
             self._watch.heard = time.monotonic()
         self._chunks.append(chunk)
+        self._length += len(chunk)
         if self._on_line is not None:
             self._on_line(chunk.rstrip("\n"))
+        if self._most is None or self._length <= self._most:
+            return False
+        if self._watch is not None:
+            self._watch.flood(self._most)
+        return True
 
     def text(self) -> str:
         return "".join(self._chunks)
@@ -332,6 +374,41 @@ def _stop(running: object) -> None:
         killer = threading.Timer(GRACE_SECONDS, _kill_group, args=(pid,))
         killer.daemon = True
         killer.start()
+
+
+@contextlib.contextmanager
+def no_orphans() -> Iterator[None]:
+    """While the body of the `with` runs, become the parent of orphans; kill those that are left at its end.
+
+    Daemons that leave their process group and session are ended that way, too. Children that were there
+    before stay; nothing else may start children meanwhile.
+    """
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+    before = _children()
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        while left := _children() - before:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _children() -> set[int]:
+    """Return the processes whose parent is this one (proc(5): the fourth field of `stat`, after the name)."""
+    found = set()
+    with os.scandir("/proc") as entries:
+        for name in (entry.name for entry in entries if entry.name.isdigit()):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
+                    found.add(int(name))
+    return found
 
 
 def _kill_group(pid: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import grp
+import http.client
 import os
 import pwd
 import socket
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from filcross.matrix.spec import Smoke
 
 SHOWN_CHARACTERS = 4000
+MOST_CHARACTERS = 16_000_000
 _POLL_SECONDS = 0.05
+_PIECE = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,13 @@ class Answer:
 def run(smoke: Smoke, output: Path, outputs: Mapping[str, Path] | None = None) -> Answer:
     """Do the smoke test with the program below `output` (a store path or a link to one).
 
-    `outputs` are all outputs of the package by name; the test may name them, such as `@dev@`.
+    `outputs` are all outputs of the package by name; the test may name them, such as `@dev@`. What it leaves
+    behind, daemons too, is gone afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="filcross-smoke-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="filcross-smoke-", ignore_cleanup_errors=True) as folder,
+        process.no_orphans(),
+    ):
         fill = _filler(Path(folder), {**(outputs or {}), "out": output})
         for name, text in smoke.files.items():
             file = Path(folder) / name
@@ -91,6 +97,7 @@ def _run(smoke: Smoke, command: list[str], wanted: str, folder: Path) -> Answer:
             check=False,
             timeout=smoke.seconds,
             env={"HOME": str(folder)},
+            most=MOST_CHARACTERS,
         )
     except FilcrossError as error:
         return Answer(passed=False, message=error.message, printed="\n".join(error.details))
@@ -109,7 +116,7 @@ def _run(smoke: Smoke, command: list[str], wanted: str, folder: Path) -> Answer:
 
 def _serve(smoke: Smoke, command: list[str], url: str, wanted: str, folder: Path) -> Answer:
     program = Path(command[0]).name
-    with process.background(command, cwd=folder, env={"HOME": str(folder)}) as server:
+    with process.background(command, cwd=folder, env={"HOME": str(folder)}, most=MOST_CHARACTERS) as server:
         answer = _ask(url, server, time.monotonic() + smoke.seconds)
     printed = server.printed[-SHOWN_CHARACTERS:]
     if answer is None:
@@ -126,7 +133,15 @@ def _ask(url: str, server: process.Background, deadline: float) -> str | None:
     while time.monotonic() < deadline and server.alive:
         try:
             with opener.open(url, timeout=max(0.1, deadline - time.monotonic())) as answer:
-                return str(answer.read().decode("utf-8", "replace"))
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+                return _read(answer, deadline)
+        except (OSError, http.client.HTTPException):
             time.sleep(_POLL_SECONDS)
     return None
+
+
+def _read(answer: http.client.HTTPResponse, deadline: float) -> str:
+    """Return the text of an answer: what came until `deadline`, and no more than is kept of a program."""
+    text = bytearray()
+    while len(text) < MOST_CHARACTERS and time.monotonic() < deadline and (piece := answer.read1(_PIECE)):
+        text += piece
+    return text.decode("utf-8", "replace")

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _FAILS = "fails:"
-_SHARD = re.compile(r"(\d+)/(\d+)")
+_SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 SMOKE_SECONDS = 30.0
+LONGEST_SMOKE = 86_400.0
+LARGEST_FILE = 4 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,32 @@ def parse_shard(text: str) -> tuple[int, int]:
 def read(file: Path) -> Spec:
     """Return the matrix in `file`; raise `UsageError` for one that cannot be read or makes no sense."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as handle:
+            data = handle.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise UsageError(f"{file} is larger than {LARGEST_FILE >> 20} MiB", hint="name a matrix file")
+        content = tomllib.loads(data.decode("utf-8"))
+        _refuse_nul(content)
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read: {error.strerror}", hint="name a matrix file (--spec FILE)"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise UsageError(f"{file} is nested too deeply", hint="correct the file") from error
+    except ValueError as error:  # what tomllib finds wrong, and what is no UTF-8
         raise UsageError(f"{file} is not valid TOML: {error}", hint="correct the line") from error
     return _Reader(file, content).spec()
+
+
+def _refuse_nul(content: object) -> None:
+    """Raise `ValueError` for a NUL in any text: no path, argument or attribute can hold one."""
+    if isinstance(content, str) and "\0" in content:
+        raise ValueError("a text holds a NUL character")
+    for item in (
+        content.items() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    ):
+        for part in item if isinstance(item, tuple) else (item,):
+            _refuse_nul(part)
 
 
 class _Reader:
@@ -311,9 +331,17 @@ class _Reader:
             raise self.wrong(f"{where} has not one of `run` and `serve`", 'add run = ["bin/hello"]')
         if bool(serve) != bool(entry.get("get")):
             raise self.wrong(f"{where}: `serve` and `get` belong together", "add the other, or remove it")
+        program = (run or serve)[0]
+        if not program.startswith("@") and not _is_below(program):
+            raise self.wrong(f"{where}: `{program}` is not below the output", 'write ["bin/hello"]')
+        if serve and not str(entry["get"]).startswith(("http://", "https://")):
+            raise self.wrong(f"{where}.get is no address", 'write get = "http://127.0.0.1:@port@/"')
+        if not 0 < entry.get("seconds", SMOKE_SECONDS) <= LONGEST_SMOKE:
+            raise self.wrong(f"{where}.seconds is not above 0 and at most {LONGEST_SMOKE:g}", "correct it")
         files = entry.get("files", {})
+        folders = {str(parent) for path in files for parent in Path(path).parents}
         for path, text in files.items():
-            if not isinstance(text, str) or Path(path).is_absolute() or ".." in Path(path).parts:
+            if not isinstance(text, str) or not _is_below(path) or str(Path(path)) in folders:
                 raise self.wrong(f"{where}.files.{path} is no text below the folder", "correct it")
         rest = {key: entry[key] for key in ("get", "prints", "stdin", "status", "seconds") if key in entry}
         return Smoke(run=run, serve=serve, files=files, **rest)
@@ -340,3 +368,9 @@ class _Reader:
         if not reason:
             raise self.wrong(f"the expectation for `{cells}` has no reason", form)
         return Expectation(cells, reason, link, until)
+
+
+def _is_below(path: str) -> bool:
+    """Return whether a path names something below the folder that it is relative to."""
+    parts = Path(path).parts
+    return bool(parts) and ".." not in parts and not Path(path).is_absolute()

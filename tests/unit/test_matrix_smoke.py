@@ -21,6 +21,18 @@ pathlib.Path(sys.argv[2]).write_text(str(os.getpid()))
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """
 
+GARBLER = """#!/usr/bin/env python3
+import socket, sys
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+ c, _ = s.accept(); c.recv(999); c.sendall(b"no HTTP\\r\\n\\r\\n"); c.close()
+"""
+DAEMONS = """#!/bin/sh
+sleep 3600 >/dev/null 2>&1 & echo $!
+setsid sleep 3600 >/dev/null 2>&1 & echo $!
+"""
+POUR = "\n while 1: c.sendall(b'x' * 65536)"
+
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
@@ -30,6 +42,10 @@ def output(tmp_path: Path) -> Path:
         "say": '#!/bin/sh\necho "got $(cat) $*"\nexit 3\n',
         "sleep": "#!/bin/sh\nsleep 60\n",
         "serve": SERVER,
+        "flood": "#!/bin/sh\ntr '\\000' x </dev/zero\n",
+        "garble": GARBLER,
+        "pour": GARBLER.replace("no HTTP", "HTTP/1.0 200 OK").replace("c.close()", POUR),
+        "daemons": DAEMONS,
     }
     for name, text in programs.items():
         (folder / name).write_text(text)
@@ -47,6 +63,12 @@ def output(tmp_path: Path) -> Path:
         (Smoke(run=("bin/sleep",), seconds=0.2), False, "did not finish within"),
         (Smoke(serve=("bin/sleep",), get="http://127.0.0.1:@port@/", seconds=0.3), False, "did not answer"),
         (Smoke(serve=("bin/say",), get="http://127.0.0.1:@port@/"), False, "did not answer"),
+        (Smoke(run=("bin/flood",)), False, "wrote more than"),
+        (
+            Smoke(serve=("bin/garble", "@port@"), get="http://127.0.0.1:@port@/", seconds=1),
+            False,
+            "did not answer",
+        ),
     ],
 )
 def test_the_answer_is_judged(output: Path, smoke: Smoke, *, passed: bool, words: str) -> None:
@@ -83,3 +105,16 @@ def test_ports_are_free(output: Path) -> None:
     port = int(answer.printed.split()[-1])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
+
+
+def test_an_answer_without_end_is_cut(output: Path) -> None:
+    smoke = Smoke(serve=("bin/pour", "@port@"), get="http://127.0.0.1:@port@/", prints="xxx")
+    assert run(smoke, output).passed
+
+
+def test_nothing_that_a_test_started_is_left(output: Path) -> None:
+    answer = run(Smoke(run=("bin/daemons",)), output)
+    assert answer.passed
+    for pid in answer.printed.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)

@@ -113,6 +113,17 @@ def test_the_digest_follows_what_is_done_and_not_how_it_is_written(tmp_path: Pat
         ('"zlib"', '"z lib"', "not an attribute path"),
         ('base = ["hello", "nginx"]', 'base = "hello"', "no list of texts"),
         ("[trees.mine]", "[trees.mine", "not valid TOML"),
+        ("[trees.mine]", "[trees.mine]\nx = " + "[" * 9000, "nested too deeply"),
+        ("[trees.mine]", "[trees.mine]\nx = " + "9" * 9000, "not valid TOML"),
+        ("[trees.mine]", "#" * (spec.LARGEST_FILE + 1) + "\n[trees.mine]", "larger than"),
+        ('bootstrap = "host"', 'bootstrap = "\\u0000"', "a NUL character"),
+        ('"bin/hello"', '"/bin/sh"', "not below the output"),
+        ('"bin/hello"', '"../bin/hello"', "not below the output"),
+        ('run = ["bin/hello"]', 'serve = ["bin/hello"]\nget = "x"', "smoke.hello.get is no address"),
+        ('prints = "Hello"', "seconds = 0", "smoke.hello.seconds is not above 0"),
+        ('prints = "Hello"', "seconds = nan", "smoke.hello.seconds is not above 0"),
+        ('prints = "Hello"', 'files = { "" = "" }', "no text below the folder"),
+        ('prints = "Hello"', 'files = { "a" = "", "a/b" = "" }', "no text below the folder"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -130,7 +141,7 @@ def test_shards_are_a_partition_that_a_new_cell_does_not_move() -> None:
     assert all(len(shard) > 20 for shard in shards)
 
 
-@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4"])
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4", "1/" + "9" * 5000])
 def test_what_is_no_shard_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         spec.parse_shard(text)
