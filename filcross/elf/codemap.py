@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MAX_LEFT = 64 << 20
 _MAX_STARTUP = 64 << 10  # bytes of code in one section of a start-up object
+_CODE = re.compile(
+    r"\.text(?:\.|\Z)|\.(?:init|fini)\Z"
+)  # linkers make code of these, whatever their flags say
 _ESCAPED = [re.escape(bytes([byte])) for byte in range(256)]
 _PAGE, _MAX_MOVE = 4096, 1 << 16
 
@@ -70,7 +73,9 @@ def _numbered_code(image: Image) -> list[tuple[int, elf.Section]]:
     return [
         (index, section)
         for index, section in enumerate(image.sections)
-        if section.flags & elf.SHF_EXECINSTR and section.type != elf.SHT_NOBITS and section.size
+        if (section.flags & elf.SHF_EXECINSTR or (image.type == elf.ET_REL and _CODE.match(section.name)))
+        and section.type != elf.SHT_NOBITS
+        and section.size
     ]
 
 

@@ -44,7 +44,8 @@ DT_PLTREL, DT_TEXTREL, DT_JMPREL, DT_INIT_ARRAY, DT_FINI_ARRAY = 20, 22, 23, 25,
 DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_FLAGS, DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ = 27, 28, 30, 32, 33
 DT_RELRSZ, DT_RELR = 35, 36
 DF_TEXTREL = 4
-SHT_RELA, SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY = 4, 14, 15, 16
+SHT_RELA, SHT_REL, SHT_GROUP, SHT_SYMTAB_SHNDX = 4, 9, 17, 18
+SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY = 14, 15, 16
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 0, 1, 4, 5, 6, 10, 11
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH, DT_FLAGS_1 = 14, 15, 29, 0x6FFFFEF5, 0x6FFFFFFB
 DT_AUXILIARY, DT_FILTER, DT_AUDIT, DT_DEPAUDIT = 0x7FFFFFFD, 0x7FFFFFFF, 0x6FFFFEFC, 0x6FFFFEFB
@@ -56,6 +57,10 @@ NT_GNU_BUILD_ID = 3
 NT_FDO_DLOPEN = 0x407C0C0A  # https://systemd.io/ELF_DLOPEN_METADATA/
 
 _HEAD_BYTES = 4096
+_TABLES = frozenset(
+    {SHT_NULL, SHT_SYMTAB, SHT_STRTAB, SHT_NOTE, SHT_RELA, SHT_REL, SHT_GROUP, SHT_SYMTAB_SHNDX}
+)
+_INERT = (".comment", ".note", ".debug_", ".zdebug_", ".gnu", ".llvm")  # sections that no code is in
 _MAX_SEGMENTS = 4096
 _MAX_TABLE = 256 << 20  # bytes of one symbol or string table
 _MAX_NOTES = 8 << 20
@@ -788,11 +793,10 @@ class Image:
         """Return whether this is an object file without code, data and symbols to link."""
         if self.type != ET_REL or not self.sections:
             return False
-        if any(
-            section.flags & SHF_ALLOC and section.size and section.type != SHT_NOTE
-            for section in self.sections
-        ):
-            return False
+        for section in self.sections:
+            inert = section.name.startswith(_INERT) and not section.flags & (SHF_ALLOC | SHF_EXECINSTR)
+            if section.size and section.type not in _TABLES and not inert:
+                return False  # of whatever flags: linkers put sections together by their names
         table = self.symbols
         return table is None or all(
             symbol.type in (STT_FILE, STT_SECTION) or not symbol.name for symbol in table.symbols()
