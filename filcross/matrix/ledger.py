@@ -11,8 +11,8 @@ import fcntl
 import json
 import sqlite3
 import zlib
-from dataclasses import astuple, dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, resources
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x46434C31  # "FCL1": a ledger, and the form of its tables
 WAIT_SECONDS = 60.0
+_SLASHES = 2  # in a cell's name
+_FAMILY = 0xFFFFFF00  # of the application id: "FCL"
 
 PASS, FAIL, BLOCKED, SKIPPED = "pass", "fail", "blocked", "skipped"
+PASSING = ("source", "machine")
+"""Causes that may go away by themselves: what failed by one is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,25 @@ class Ledger:
             "SELECT name, spec, planned, shard, version, started,"
             " (SELECT at FROM finish WHERE finish.run = run.name) FROM run ORDER BY started, name"
         )
-        return [Run(name, spec, tuple(json.loads(cells)), *rest) for name, spec, cells, *rest in rows]
+        with self._whole():
+            runs = [Run(name, spec, tuple(json.loads(cells)), *rest) for name, spec, cells, *rest in rows]
+        joined = {name for (name,) in self._connection.execute("SELECT DISTINCT run FROM shard")}
+        return [
+            replace(run, ended=None) if run.name in joined and self._lacks_some(run) else run for run in runs
+        ]
+
+    def _lacks_some(self, run: Run) -> bool:
+        """Return whether a run that was joined of shards has cells without a result."""
+        done = self._connection.execute("SELECT DISTINCT cell FROM result WHERE run = ?", (run.name,))
+        return not set(self.planned(run)) <= {cell for (cell,) in done}
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Say that the ledger is damaged when a row makes no sense."""
+        try:
+            yield
+        except (zlib.error, ValueError, TypeError) as error:
+            raise _damaged(self.file, str(error)) from error
 
     def run(self, name: str) -> Run:
         """Return the run called `name`, `last` or `previous`; raise `UsageError` when there is none."""
@@ -137,8 +159,12 @@ class Ledger:
         raise UsageError(f"{self.file} has no run `{name}`", hint=f"the newest runs: {known}")
 
     def begin(self, name: str, spec: str, planned: Sequence[str], shard: str) -> Run:
-        """Begin a run; raise `UsageError` when its name is taken."""
-        run = Run(name, spec, tuple(planned), shard, __version__, now())
+        """Begin a run; raise `UsageError` when its name is taken.
+
+        It counts as started after every other run, even where the clock was set back meanwhile.
+        """
+        (newest,) = self._connection.execute("SELECT max(started) FROM run").fetchone()
+        run = Run(name, spec, tuple(planned), shard, __version__, _after(newest))
         try:
             with self._connection:
                 self._connection.execute(
@@ -159,23 +185,25 @@ class Ledger:
 
     def add(self, result: Result, failures: Sequence[FailedDerivation] = ()) -> None:
         """Write one result together with the derivations that were found to fail for good."""
-        values = list(astuple(result))
-        values[-1] = zlib.compress(json.dumps(result.details, default=str).encode(), 9)
-        marks = ", ".join("?" * len(values))
-        noted = self.failures()
         with self._connection:
-            self._connection.executemany(
-                "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (item.derivation, item.message, json.dumps(item.tail), item.cause, item.why, now())
-                    for item in failures
-                    if item.derivation not in noted
-                ],
-            )
-            self._connection.execute(
-                f"INSERT INTO result ({', '.join(_RESULT_COLUMNS)}) VALUES ({marks})",  # noqa: S608 (own names)
-                values,
-            )
+            self._insert([result], failures)
+
+    def _insert(self, results: Sequence[Result], failures: Sequence[FailedDerivation]) -> None:
+        """Write results and failures within a transaction that the caller began."""
+        noted = self.failures()
+        self._connection.executemany(
+            "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (item.derivation, item.message, json.dumps(item.tail), item.cause, item.why, now())
+                for item in failures
+                if item.derivation not in noted
+            ],
+        )
+        marks = ", ".join("?" * len(_RESULT_COLUMNS))
+        self._connection.executemany(
+            f"INSERT INTO result ({', '.join(_RESULT_COLUMNS)}) VALUES ({marks})",  # noqa: S608  (own names)
+            [_row(result) for result in results],
+        )
 
     def results(self, run: str | None = None, *, attribute: str | None = None) -> list[Result]:
         """Return the results of `run`, of `attribute`, or all, in the order in which they were written."""
@@ -184,18 +212,20 @@ class Ledger:
             " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR cell LIKE '%/' || ?2) ORDER BY number",
             (run, attribute),
         )
-        found = [_result(row) for row in rows]
+        with self._whole():
+            found = [_result(row) for row in rows]
         return [item for item in found if attribute is None or item.attribute == attribute]
 
     def known(self, key: str) -> Result | None:
-        """Return the newest result that was worked out for `key`, or `None`."""
+        """Return the newest result that was worked out for `key` and will stay so, or `None`."""
         row = self._connection.execute(
             f"SELECT {', '.join(_RESULT_COLUMNS)} FROM result"  # noqa: S608  (own names)
             " WHERE key = ? AND key != '' AND NOT known AND status IN ('pass', 'fail')"
-            " ORDER BY number DESC LIMIT 1",
-            (key,),
+            " AND cause NOT IN (?, ?) ORDER BY number DESC LIMIT 1",
+            (key, *PASSING),
         ).fetchone()
-        return None if row is None else _result(row)
+        with self._whole():
+            return None if row is None else _result(row)
 
     def failures(self) -> dict[str, FailedDerivation]:
         """Return every derivation that failed for good."""
@@ -205,16 +235,29 @@ class Ledger:
     def take(self, other: Ledger) -> tuple[int, int]:
         """Take over all that `other` has and this one lacks; return how many runs and results that were.
 
-        Runs of the same name are shards of one run: what they plan is joined. Raises `UsageError` when they
-        are of different matrices.
+        Runs of the same name are shards of one run: what they plan is joined. It is one transaction: all is
+        taken or nothing. Raises `UsageError` when runs of one name are of different matrices.
         """
+        theirs, all_results = other.runs(), other.results()
+        failures = tuple(other.failures().values())
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            return self._take(other.file, theirs, all_results, failures)
+
+    def _take(
+        self,
+        source: Path,
+        theirs: Sequence[Run],
+        results: Sequence[Result],
+        failures: Sequence[FailedDerivation],
+    ) -> tuple[int, int]:
         mine = {run.name: run for run in self.runs()}
         runs = 0
-        for run in other.runs():
+        for run in theirs:
             there = mine.get(run.name)
             if there is not None and there.spec != run.spec:
                 raise UsageError(
-                    f"run `{run.name}` is of another matrix in {other.file}", hint="merge shards of one run"
+                    f"run `{run.name}` is of another matrix in {source}", hint="merge shards of one run"
                 )
             if there is None:
                 self._begin_again(run)
@@ -222,28 +265,28 @@ class Ledger:
             else:
                 self._widen(run)
         seen = {(item.run, item.cell, item.attempt, item.at) for item in self.results()}
-        fresh = [r for r in other.results() if (r.run, r.cell, r.attempt, r.at) not in seen]
-        failures = tuple(other.failures().values())
-        for result in fresh:
-            self.add(result, failures)
+        fresh = [r for r in results if (r.run, r.cell, r.attempt, r.at) not in seen]
+        self._insert(fresh, failures)
         return runs, len(fresh)
 
     def _begin_again(self, run: Run) -> None:
         """Write a run of another ledger as it is there."""
-        with self._connection:
-            self._connection.execute(
-                "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)",
-                (run.name, run.spec, json.dumps(run.planned), run.shard, run.version, run.started),
-            )
-            if run.ended:
-                self._connection.execute("INSERT INTO finish VALUES (?, ?)", (run.name, run.ended))
+        self._connection.execute(
+            "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)",
+            (run.name, run.spec, json.dumps(run.planned), run.shard, run.version, run.started),
+        )
+        self._end_again(run)
+
+    def _end_again(self, run: Run) -> None:
+        if run.ended:
+            self._connection.execute("INSERT OR IGNORE INTO finish VALUES (?, ?)", (run.name, run.ended))
 
     def _widen(self, run: Run) -> None:
         """Note the cells that another shard of a run plans."""
-        with self._connection:
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO shard VALUES (?, ?)", [(run.name, cell) for cell in run.planned]
-            )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO shard VALUES (?, ?)", [(run.name, cell) for cell in run.planned]
+        )
+        self._end_again(run)
 
     def planned(self, run: Run) -> tuple[str, ...]:
         """Return all cells that a run means to do, those of its other shards too."""
@@ -255,10 +298,30 @@ class Ledger:
         self._connection.close()
 
 
+def _after(newest: str | None) -> str:
+    """Return this moment, or the one after `newest` where that is later."""
+    moment = now()
+    if newest is None or moment > newest:
+        return moment
+    try:
+        later = datetime.fromisoformat(newest) + timedelta(milliseconds=1)
+    except (ValueError, OverflowError):  # written by somebody else
+        return moment
+    return later.isoformat(timespec="milliseconds")
+
+
+def _row(result: Result) -> list[Any]:
+    values = list(astuple(result))
+    values[-1] = zlib.compress(json.dumps(result.details, default=str).encode(), 9)
+    return values
+
+
 def _result(row: Sequence[Any]) -> Result:
     values = dict(zip(_RESULT_COLUMNS, row, strict=True))
     values["simulated"], values["known"] = bool(values["simulated"]), bool(values["known"])
     values["details"] = json.loads(zlib.decompress(values["details"]))
+    if values["cell"].count("/") < _SLASHES:
+        raise ValueError(f"`{values['cell']}` is no cell")
     return Result(**values)
 
 
@@ -276,7 +339,7 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
     try:
         connection = sqlite3.connect(file, timeout=WAIT_SECONDS)
         try:
-            _prepare(file, connection)
+            _prepare(file, connection, make=make)
             yield Ledger(file, connection)
         finally:
             connection.close()
@@ -285,18 +348,48 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
             f"the ledger {file} cannot be used: {error}", hint="check its folder, and who else uses it"
         ) from error
     except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise _damaged(file, str(error)) from error
         raise _no_ledger(file) from error
 
 
-def _prepare(file: Path, connection: sqlite3.Connection) -> None:
+def _prepare(file: Path, connection: sqlite3.Connection, *, make: bool) -> None:
+    if _is_ledger(file, connection):
+        return
+    if not make:
+        raise _no_ledger(file)
+    schema = (resources.data_dir() / "ledger.sql").read_text(encoding="utf-8")
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
+        )
+    except sqlite3.OperationalError:
+        connection.rollback()
+        if not _is_ledger(file, connection):  # no other process was faster
+            raise
+
+
+def _is_ledger(file: Path, connection: sqlite3.Connection) -> bool:
+    """Return whether a file is a ledger, and not an empty file; anything else is refused."""
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     if identity == APPLICATION_ID:
-        return
+        return True
+    if identity & _FAMILY == APPLICATION_ID & _FAMILY:
+        raise UnsupportedInputError(
+            f"{file} is a ledger of another version of filcross",
+            hint="use that version, or name another file",
+        )
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if identity or tables:
         raise _no_ledger(file)
-    schema = (resources.data_dir() / "ledger.sql").read_text(encoding="utf-8")
-    connection.executescript(f"BEGIN;\n{schema}\nPRAGMA application_id = {APPLICATION_ID};\nCOMMIT;")
+    return False
+
+
+def _damaged(file: Path, why: str) -> UnsupportedInputError:
+    return UnsupportedInputError(
+        f"the ledger {file} is damaged: {why}",
+        hint=f"take a copy that is whole, or save what can be read: sqlite3 {file} .recover",
+    )
 
 
 def _no_ledger(file: Path) -> UnsupportedInputError:

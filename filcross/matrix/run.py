@@ -18,7 +18,17 @@ from filcross import __version__, pipeline
 from filcross.elf.verdict import BAD, GOOD, UNSEEN
 from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
 from filcross.matrix import causes, smoke
-from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED, FailedDerivation, Ledger, Result, now
+from filcross.matrix.ledger import (
+    BLOCKED,
+    FAIL,
+    PASS,
+    PASSING,
+    SKIPPED,
+    FailedDerivation,
+    Ledger,
+    Result,
+    now,
+)
 from filcross.nix import build as nix_build
 from filcross.nix import evaluate, graph, languages
 from filcross.report.json import render
@@ -35,8 +45,6 @@ if TYPE_CHECKING:
     from filcross.nix.command import Nix
     from filcross.pipeline import Prepared
 
-PASSING = ("source", "machine")
-"""Causes that may go away by themselves: such a derivation is tried again."""
 PREPARE, EVALUATE, BUILD, VERIFY, SMOKE = "prepare", "evaluate", "build", "verify", "smoke"
 CHUNK = 50
 

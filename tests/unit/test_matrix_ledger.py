@@ -255,3 +255,104 @@ def test_every_rule_names_a_cause_that_is_one() -> None:
     assert {rule["cause"] for rule in rules} <= set(causes.CAUSES)
     known = {"cause", "why", "stage", "name", "text", "side", "fixed", "simulated"}
     assert all({"cause", "why"} < set(rule) <= known for rule in rules)
+
+
+@pytest.mark.parametrize("cause", ledger.PASSING)
+def test_a_failure_that_may_go_away_is_not_known(tmp_path: Path, cause: str) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        book.add(result("one", "t/s/a", "fail", cause=cause))
+        assert book.known("key of t/s/a") is None
+
+
+def test_runs_stay_in_order_when_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        for name, moment in (("z", "2030-01-01"), ("y", "2020-01-01"), ("x", "2025-01-01")):
+            monkeypatch.setattr(ledger, "now", lambda moment=moment: f"{moment}T00:00:00.000+00:00")
+            book.begin(name, "spec", [], "1/1")
+        assert [run.name for run in book.runs()] == ["z", "y", "x"]
+        assert book.run("last").name == "x"
+
+
+def spoilt(folder: Path, statement: str) -> Path:
+    file = folder / "spoilt"
+    with ledger.open_ledger(file, make=True) as book:
+        book.begin("one", "spec", ["t/s/a"], "1/1")
+        book.add(result("one", "t/s/a"))
+    connection = sqlite3.connect(file)
+    connection.executescript(f"DROP TRIGGER run_stays; DROP TRIGGER result_stays; {statement}")
+    connection.close()
+    return file
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE result SET details = x'00'", "is damaged"),
+        ("UPDATE result SET cell = 'nonsense'", "is damaged"),
+        ("UPDATE run SET planned = '[1'", "is damaged"),
+        ("PRAGMA application_id = 1178815538", "another version"),
+    ],
+)
+def test_a_ledger_that_is_damaged_or_newer_is_refused_in_words(
+    tmp_path: Path, statement: str, words: str
+) -> None:
+    file = spoilt(tmp_path, statement)
+    with pytest.raises(UnsupportedInputError, match=words), ledger.open_ledger(file) as book:
+        assert [*book.runs(), *book.results()]
+
+
+def test_reading_does_not_make_a_ledger_of_an_empty_file(tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.touch()
+    with pytest.raises(UnsupportedInputError), ledger.open_ledger(file):
+        pass
+    assert file.read_bytes() == b""
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_merged_run_has_ended_when_all_its_shards_have(tmp_path: Path, order: tuple[int, int]) -> None:
+    for number in (1, 2):
+        with ledger.open_ledger(tmp_path / str(number), make=True) as book:
+            book.begin("night", "spec", [f"t/s/{number}", "t/s/b"], f"{number}/2")
+            book.add(result("night", f"t/s/{number}"))
+            if number == 1:
+                book.add(result("night", "t/s/b"))
+                book.finish("night")
+    with ledger.open_ledger(tmp_path / "all", make=True) as book:
+        for number in order:
+            with ledger.open_ledger(tmp_path / str(number)) as other:
+                book.take(other)
+        assert book.run("night").ended is not None
+    with ledger.open_ledger(tmp_path / "2", make=True) as book:
+        book.begin("later", "spec", ["t/s/c"], "1/2")
+    with ledger.open_ledger(tmp_path / "3", make=True) as book:
+        book.begin("later", "spec", ["t/s/d"], "2/2")
+        book.add(result("later", "t/s/d"))
+        book.finish("later")
+    with ledger.open_ledger(tmp_path / "all", make=True) as book:
+        for number in (order[0] + 1, order[1] + 1):
+            with ledger.open_ledger(tmp_path / str(number)) as other:
+                book.take(other)
+        assert book.run("later").ended is None
+
+
+def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "other", make=True) as other:
+        other.begin("new", "spec", [], "1/1")
+        other.begin("one", "another", [], "1/1")
+        with ledger.open_ledger(tmp_path / "l", make=True) as book:
+            book.begin("one", "spec", [], "1/1")
+            with pytest.raises(UsageError, match="of another matrix"):
+                book.take(other)
+            assert [run.name for run in book.runs()] == ["one"]
+
+
+def test_a_ledger_merged_with_itself_stays_as_it_is(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        book.begin("one", "spec", ["t/s/a"], "1/1")
+        book.add(result("one", "t/s/a"))
+        with ledger.open_ledger(tmp_path / "l") as other:
+            assert book.take(other) == (0, 0)
+        assert len(book.results()) == 1
