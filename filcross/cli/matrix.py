@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import ExitStack
@@ -36,7 +37,8 @@ Examples:
 
 RUN_EXIT_CODES = """\b
 Exit codes: 0 nothing to worry about; 1 a regression (with --fail-on any: whatever is not as expected);
-2 the matrix file is wrong; 3 another run uses the ledger; 4 nothing was done."""
+2 the matrix file is wrong; 3 another run uses the ledger; 4 nothing was done (though there was
+something to do); 130 interrupted: the same command goes on."""
 
 BISECT_EXIT_CODES = """\b
 Exit codes: 0 found; 2 the ends are not good and bad, or no commits; 4 an end cannot be judged."""
@@ -54,6 +56,7 @@ SpecOption = Annotated[
 ]
 DEFAULT_SPEC = Path("ci/matrix.toml")
 _MINUTE = 60.0
+_MOST_MINUTES = 1_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -141,6 +144,8 @@ def run(
     if fail_on not in ("regression", "any"):
         raise UsageError(f"`{fail_on}` is not a value for --fail-on", hint="choose regression or any")
     part = specs.parse_shard(shard)
+    _check_minutes("--time-limit", time_limit, least=0.0)
+    _check_minutes("--build-timeout", build_timeout, least=1 / _MINUTE)
     matrix = specs.read(spec)
     given = {
         "builders": builders,
@@ -321,7 +326,8 @@ def bisect(
     else:
         candidates = searching.revisions(Path(tree), good, bad)
     out.say(f"bisect: {len(candidates)} candidates, about {len(candidates).bit_length() + 1} steps")
-    name = f"bisect {attribute} {good}..{bad}"
+    facts = [asdict(test) if test is not None else None, bootstrap, suites, tree if toolchains else ""]
+    name = searching.name_of(attribute, good, bad, facts)
     with ExitStack() as stack:
         file = _ledger_file(ledger)
         stack.enter_context(ledgers.alone(file))
@@ -333,10 +339,12 @@ def bisect(
         def ask(candidate: str) -> str:
             place = tree if toolchains else str(export.of(candidate))
             tools = candidate if toolchains else toolchain
-            cell = specs.Cell("tree" if toolchains else candidate[:12], tools, attribute)
+            label = tools.replace("/", "_")
+            cell = specs.Cell("tree" if toolchains else candidate[:12], label, attribute)
             row = specs.Tree(cell.tree, place, bootstrap, bool(suites), suites)
             matrix = specs.single(cell, row, tools, test)
-            which = ledgers.Run(name, matrix.digest, (cell.name,), "1/1", "", "")
+            trial = searching.trial(book, name, cell.name)
+            which = ledgers.Run(trial, matrix.digest, (cell.name,), "1/1", "", "")
             running.run(
                 matrix,
                 book,
@@ -346,8 +354,7 @@ def bisect(
                 options=running.Options(),
                 reporter=reporter,
             )
-            results = [item for item in book.results(name) if item.cell == cell.name]
-            return searching.answer_of(results[-1].status)
+            return searching.answer(book, trial, cell.name) or searching.UNKNOWN
 
         found = searching.search(candidates, ask, lambda step: out.say(f"{step.answer} {step.candidate}"))
     out.result(f"last good: {found.last_good}")
@@ -454,9 +461,7 @@ def export(
         return pipeline.prepare(_settings(wishes, None), out.say)
 
     files = exporting.hydra(matrix, prepare, hydra.absolute())
-    hydra.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (hydra / name).write_text(text, encoding="utf-8")
+    exporting.write(files, hydra)
     out.result(f"written: {', '.join(sorted(files))} in {hydra}; give Hydra spec.json as declarative project")
     out.document("matrix export", {"format": "hydra", "files": [str(hydra / name) for name in files]})
 
@@ -532,21 +537,36 @@ def _pass_on(given: Mapping[str, str], store: str | None) -> None:
         os.environ["NIX_REMOTE"] = store
 
 
+def _check_minutes(option: str, value: float | None, *, least: float) -> None:
+    if value is not None and not least <= value <= _MOST_MINUTES:
+        raise UsageError(
+            f"{value:g} is not a number of minutes for {option}",
+            hint=f"choose {math.ceil(least)} to {_MOST_MINUTES}",
+        )
+
+
 def _choose(book: Ledger, matrix: Spec, part: tuple[int, int], name: str | None, *, new: bool) -> Run:
     """Return the run to do: the one named, one that was cut short, or a new one."""
-    from filcross.matrix.ledger import now
+    from filcross.matrix.ledger import PLACES, now
     from filcross.matrix.spec import in_shard
 
+    if name is not None and (name in PLACES or not name.strip() or not name.isprintable()):
+        raise UsageError(f"{name!r} cannot be the name of a run", hint="choose another --run NAME")
     shard = f"{part[0]}/{part[1]}"
-    mine = [item for item in book.runs() if (item.spec, item.shard) == (matrix.digest, shard)]
+    everything = book.runs()
+    mine = [item for item in everything if (item.spec, item.shard) == (matrix.digest, shard)]
     if name is not None:
         for item in mine:
-            if item.name == name:
+            if item.name == name and not new:
                 return item
     elif mine and mine[-1].ended is None and not new:
         return mine[-1]
     planned = [cell.name for cell in matrix.cells if in_shard(cell, part)]
-    return book.begin(name or now()[:19].replace(":", "-"), matrix.digest, planned, shard)
+    if name is None:
+        name, taken = now()[:19].replace(":", "-"), {item.name for item in everything}
+        while name in taken:  # another began in the same second
+            name += "+"
+    return book.begin(name, matrix.digest, planned, shard)
 
 
 def _line(result: Result) -> str:
@@ -581,6 +601,8 @@ def _exit_code(found: Sequence[CellOutcome], fail_on: str) -> int:
 
     fine = {*outcomes.GOOD, outcomes.EXPECTED, SKIPPED}
     kinds = {item.outcome for item in found}
+    if not kinds:  # a shard that no cell fell to
+        return 0
     if outcomes.REGRESSION in kinds or (fail_on == "any" and kinds - fine):
         return 1
     return 4 if kinds <= {SKIPPED, outcomes.NOT_RUN} else 0

@@ -6,6 +6,8 @@ goes on when it is started again.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -14,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from filcross import process
 from filcross.errors import NothingToJudgeError, UsageError
-from filcross.matrix.ledger import PASS, SKIPPED
+from filcross.matrix.ledger import PASS, PASSING, SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from filcross.matrix.ledger import Ledger, Result
 
 GOOD, BAD, UNKNOWN = "good", "bad", "unknown"
 
@@ -80,9 +84,30 @@ def search(candidates: Sequence[str], ask: Callable[[str], str], tell: Callable[
     return Found(candidates[good], candidates[bad], between, tuple(steps))
 
 
-def answer_of(status: str) -> str:
-    """Return what a result's status says of a candidate."""
-    return {PASS: GOOD, SKIPPED: UNKNOWN}.get(status, BAD)
+def answer_of(result: Result) -> str:
+    """Return what a result says of a candidate: nothing, if the cause is one that may go away by itself."""
+    if result.status == PASS:
+        return GOOD
+    return UNKNOWN if result.status == SKIPPED or result.cause in PASSING else BAD
+
+
+def name_of(attribute: str, good: str, bad: str, facts: object) -> str:
+    """Return the name under which the ledger remembers a search; `facts` (JSON) are what else decides."""
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return f"bisect {attribute} {good}..{bad} {digest[:8]}"
+
+
+def answer(ledger: Ledger, run: str, cell: str) -> str | None:
+    """Return what the ledger says of the candidate `cell` in `run`; `None`: nothing."""
+    results = [item for item in ledger.results(run) if item.cell == cell]
+    return answer_of(results[-1]) if results else None
+
+
+def trial(ledger: Ledger, name: str, cell: str) -> str:
+    """Return the run in which to try `cell`: what could not be judged in one may be so in another."""
+    while answer(ledger, name, cell) == UNKNOWN:
+        name += "+"
+    return name
 
 
 def revisions(repository: Path, good: str, bad: str) -> list[str]:
@@ -97,9 +122,15 @@ def revisions(repository: Path, good: str, bad: str) -> list[str]:
     before = _git(repository, "rev-list", "--first-parent", ends[1]).split()
     if ends[0] not in before or not found:
         raise UsageError(
-            f"{good} does not come before {bad} along the first parents", hint="check their order"
+            f"{good} does not come before {bad} along the first parents", hint=_order_hint(repository)
         )
     return [ends[0], *found]
+
+
+def _order_hint(repository: Path) -> str:
+    if _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
+        return "the checkout is shallow: git fetch --unshallow brings the commits in between"
+    return "check their order"
 
 
 class Export:

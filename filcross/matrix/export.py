@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross import resources
@@ -15,7 +17,6 @@ from filcross.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from filcross.matrix.spec import Spec
     from filcross.pipeline import Prepared
@@ -88,6 +89,18 @@ def hydra(spec: Spec, prepare: Callable[[str, str], Prepared], folder: Path) -> 
         "jobsets.json": _json(jobsets),
         "matrix.json": _json(groups),
     }
+
+
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Write `files` to `folder`, which is new or empty: all of them or none."""
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
+        fresh = Path(work) / "new"
+        fresh.mkdir()
+        for name, text in files.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        fresh.rename(folder)
 
 
 def _jobset(description: str, file: str, inputs: Mapping[str, object]) -> dict[str, object]:

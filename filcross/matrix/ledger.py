@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x46434C31  # "FCL1": a ledger, and the form of its tables
 WAIT_SECONDS = 60.0
+PLACES = {"last": -1, "previous": -2}
+"""Names that stand for a run by its place, and that no run can have."""
 _SLASHES = 2  # in a cell's name
 _FAMILY = 0xFFFFFF00  # of the application id: "FCL"
 
@@ -149,9 +151,8 @@ class Ledger:
     def run(self, name: str) -> Run:
         """Return the run called `name`, `last` or `previous`; raise `UsageError` when there is none."""
         runs = self.runs()
-        places = {"last": -1, "previous": -2}
-        if name in places and len(runs) >= -places[name]:
-            return runs[places[name]]
+        if name in PLACES and len(runs) >= -PLACES[name]:
+            return runs[PLACES[name]]
         for run in runs:
             if run.name == name:
                 return run
@@ -173,7 +174,7 @@ class Ledger:
                 )
         except sqlite3.IntegrityError as error:
             raise UsageError(
-                f"the ledger has a run `{name}` already, for another matrix or shard",
+                f"the ledger has a run `{name}` already",
                 hint="choose another --run NAME",
             ) from error
         return run

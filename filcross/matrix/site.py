@@ -5,6 +5,7 @@ The folder is wholly old or wholly new at any moment, and a folder that filcross
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from pathlib import Path
@@ -39,13 +40,16 @@ _TONES = {
 }
 _LEFT, _RIGHT, _TOP, _BOTTOM, _WIDTH, _HEIGHT = 60, 20, 12, 12, 900, 180
 _PICTURED = 300
+_LONGEST_NAME = 150
 
 
 def write(ledger: Ledger, run: Run, output: Path) -> list[Path]:
     """Write the site of `run` to the folder `output` and return the files that a CI wants to know of.
 
-    Raises `UsageError` for a folder with something else in it.
+    Of a link, the folder that it leads to is replaced. Raises `UsageError` for a folder with something else
+    in it.
     """
+    output = output.resolve()
     if output.exists() and not (output / MARK).is_file() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} holds something else", hint="name a new folder")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -57,9 +61,15 @@ def write(ledger: Ledger, run: Run, output: Path) -> list[Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(content, encoding="utf-8")
         (fresh / MARK).write_text("a site of `filcross matrix report`, replaced by the next one\n")
-        if output.exists():
-            output.rename(Path(work) / "old")
-        fresh.rename(output)
+        old = Path(work) / "old"
+        try:
+            if output.exists():
+                output.rename(old)
+            fresh.rename(output)
+        except BaseException:
+            if old.exists() and not output.exists():
+                old.rename(output)
+            raise
     return [output / name for name in ("index.html", "junit.xml", "summary.md")]
 
 
@@ -81,7 +91,11 @@ def files(ledger: Ledger, run: Run) -> Mapping[str, str]:
 
 
 def _page(cell: str) -> str:
-    return "cells/" + re.sub(r"[^A-Za-z0-9._/+-]", "_", cell) + ".html"
+    tree, toolchain, attribute = cell.split("/", maxsplit=2)
+    name = re.sub(r"[^A-Za-z0-9._+-]", "_", attribute)[:_LONGEST_NAME]
+    if name != attribute:  # others could be written like this one
+        name += f"-{hashlib.sha256(attribute.encode()).hexdigest()[:12]}"
+    return f"cells/{tree}/{toolchain}/{name}.html"
 
 
 def _worth(found: Iterable[CellOutcome]) -> list[CellOutcome]:
@@ -91,14 +105,15 @@ def _worth(found: Iterable[CellOutcome]) -> list[CellOutcome]:
 
 def _common(run: Run, found: Sequence[CellOutcome]) -> dict[str, Any]:
     counts = outcomes.counts(found)
-    regressions = counts.get(outcomes.REGRESSION, 0)
+    regressions, left = counts.get(outcomes.REGRESSION, 0), counts.get(outcomes.NOT_RUN, 0)
     good, total = _passed(found)
     return {
         "run": run,
         "counts": counts,
-        "tone": "bad" if regressions else "good" if good == total else "warn",
+        "tone": "bad" if regressions else "good" if good == total > 0 and not left else "warn",
         "answer": f"{good} of {total} cells pass"
-        + (f"; {regressions} went from good to bad." if regressions else "; no regression."),
+        + (f"; {regressions} went from good to bad" if regressions else "; no regression")
+        + (f"; {left} were not run." if left else "."),
         "simulated": any(item.result is not None and item.result.simulated for item in found),
     }
 

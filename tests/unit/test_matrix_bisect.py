@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import subprocess
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filcross.errors import NothingToJudgeError, UsageError
+from filcross.matrix import bisect, ledger
 from filcross.matrix.bisect import BAD, GOOD, UNKNOWN, search
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @given(st.integers(1, 60), st.data())
@@ -47,3 +55,44 @@ def test_ends_that_are_not_what_they_should_be_are_refused(
 ) -> None:
     with pytest.raises(error):
         search(["a", "b"], lambda name: answers["ab".index(name)], lambda _: None)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    command = ["git", "-C", folder, *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_revisions_of_a_checkout_that_is_whole_or_shallow(tmp_path: Path) -> None:
+    whole, shallow = tmp_path / "a whole one", tmp_path / "shallow"
+    whole.mkdir()
+    git(whole, "init", "-q")
+    for number in range(3):
+        git(whole, "commit", "-q", "--allow-empty", "-m", str(number))
+    names = git(whole, "rev-list", "--reverse", "HEAD").split()
+    assert bisect.revisions(whole, names[0], "HEAD") == names
+    with pytest.raises(UsageError, match="does not come before"):
+        bisect.revisions(whole, "HEAD", "HEAD")
+    git(tmp_path, "clone", "-q", "--depth", "2", f"file://{whole}", str(shallow))
+    with pytest.raises(UsageError) as caught:
+        bisect.revisions(shallow, "HEAD", names[1])
+    assert "--unshallow" in (caught.value.hint or "")
+    with pytest.raises(UsageError):
+        bisect.revisions(shallow, names[0], "HEAD")
+
+
+def test_what_could_not_be_judged_is_tried_again_and_another_question_too(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        name = bisect.name_of("a", "x", "y", ["test"])
+        assert bisect.name_of("a", "x", "y", ["another"]) != name
+        assert bisect.trial(book, name, "t/s/a") == name
+        fields = dict.fromkeys(item.name for item in dataclasses.fields(ledger.Result)) | {"details": {}}
+        empty = {key: value if key == "details" else "" for key, value in fields.items()}
+        gone = ledger.Result(**{**empty, "run": name, "cell": "t/s/a", "status": "fail", "cause": "machine"})
+        book.add(gone)
+        assert bisect.answer(book, name, "t/s/a") == UNKNOWN
+        again = bisect.trial(book, name, "t/s/a")
+        assert again != name
+        book.add(dataclasses.replace(gone, run=again, cause="package"))
+        assert bisect.answer(book, again, "t/s/a") == BAD
+        assert bisect.trial(book, name, "t/s/a") == again

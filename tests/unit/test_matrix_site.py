@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -15,7 +16,6 @@ from filcross.matrix.ledger import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NASTY = "<script>alert('x')</script> & \"more\""
 
@@ -170,3 +170,45 @@ def test_a_browser_filters_and_sorts_without_a_complaint(page: browser.Page, pag
         page.open(file)
         assert page.ask("document.querySelector('h1').innerText")
     assert page.problems == []
+
+
+def test_a_name_with_slashes_stays_in_the_folder(tmp_path: Path) -> None:
+    names = ['t/s/a."../../../../out"', 't/s/a."b c"', "t/s/a._b_c_", 't/s/a."' + "x" * 300 + '"']
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        book.begin("one", "spec", names, "1/1")
+        site.write(book, book.run("one"), tmp_path / "deep" / "site")
+    cells = tmp_path / "deep" / "site" / "cells" / "t" / "s"
+    assert len(list(cells.iterdir())) == len(names)
+    assert sorted(item.name for item in tmp_path.rglob("*.html")) == sorted(
+        ["index.html", *(item.name for item in cells.iterdir())]
+    )
+
+
+def test_a_link_to_the_folder_stays_and_no_result_is_not_good(tmp_path: Path) -> None:
+    link, place = tmp_path / "link", tmp_path / "place"
+    link.symlink_to("place")
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        book.begin("one", "spec", ["t/s/a"], "1/1")
+        for _ in range(2):
+            site.write(book, book.run("one"), link)
+    assert link.is_symlink()
+    assert (place / "index.html").is_file()
+    assert "1 were not run" in (place / "index.html").read_text()
+    assert 'class="answer warn"' in (place / "index.html").read_text()
+
+
+def test_the_old_site_comes_back_when_the_new_one_cannot_be_put_there(
+    pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    before = (pages / "index.html").read_text()
+    with ledger.open_ledger(tmp_path / "l") as book, pytest.raises(KeyboardInterrupt):
+        site.write(book, book.run("monday"), pages)
+    assert (pages / "index.html").read_text() == before
