@@ -8,6 +8,7 @@
 # recipe: another attribute of the tree, for the same package of a nearer version
 # arguments: of the recipe's function; tools: those that mean a program that runs during the build, by its package
 # autoreconf: the tarball has no configure script; subfolder: where in it the sources are
+# libraries, programs: more inputs, which the newer version wants
 # build_side: the same source for the package where it runs during the build of Fil-C packages
 final: prev:
 let
@@ -57,8 +58,12 @@ let
       source old entry
       // patches old entry
       // lib.genAttrs (entry.drop or [ ]) (_: null)
-      // lib.optionalAttrs (entry.autoreconf or false) {
-        nativeBuildInputs = old.nativeBuildInputs or [ ] ++ [ final.buildPackages.autoreconfHook ];
+      // {
+        nativeBuildInputs =
+          old.nativeBuildInputs or [ ]
+          ++ map (name: final.buildPackages.${name}) (entry.programs or [ ])
+          ++ lib.optional (entry.autoreconf or false) final.buildPackages.autoreconfHook;
+        buildInputs = old.buildInputs or [ ] ++ map (name: final.${name}) (entry.libraries or [ ]);
       }
       // lib.optionalAttrs (entry ? subfolder) { sourceRoot = entry.subfolder; }
       // entry.set or { }
