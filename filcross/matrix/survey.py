@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LANGUAGE, NO_PACKAGE, OTHER = "language", "no package", "other"
 PORT = "filcross has a port of it (`filcross ports show`)"
 PORT_OF_INPUT = "an input of which filcross has a port, and another version"
+_NOTHING, _MUTE = sweep.Answer(sweep.NONE), sweep.Answer(sweep.REFUSED)
 _MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 _ROOM = 3 << 30
 
@@ -170,7 +171,9 @@ def run(
             tell(f"reading the derivations of {question.platform}")
             known[label] = _languages(answers, asked, _configuration(question.platform))
             shutil.rmtree(store, ignore_errors=True)
-    unexplained = [name for name in names if _is_mute(state, name)]
+    # What needs another language on the reference is counted with those, whatever Fil-C's overlay says to it.
+    needy = {name for name, found in known.get("reference", {}).items() if found}
+    unexplained = [name for name in names if name not in needy and _is_mute(state, name)]
     if unexplained:
         tell(f"asking {len(unexplained)} attributes, which fail for Fil-C only, for the reason")
         sweep.explain(filc, unexplained, jobs=jobs, into=state.explained)
@@ -254,6 +257,12 @@ def _assemble(
     }
     answers = {**state.filc, **explained}
     asked = len(state.filc.keys() | state.reference.keys())
+    for name, needed in known.get("reference", {}).items():
+        if needed and answers.get(name, _NOTHING) == _MUTE:
+            titles = ", ".join(sorted(needed))
+            answers[name] = replace(
+                _MUTE, issue=LANGUAGE, message=f"it is refused; elsewhere it needs {titles}"
+            )
     ours = _platform("filc", answers, known.get("filc", {}))
     if reference is None:
         return Survey(asked, ours, None, _groups(ours.failures, filc.tree), (), None)

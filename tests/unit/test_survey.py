@@ -143,19 +143,24 @@ def test_languages_are_counted_apart_on_both_sides() -> None:
             zlib="a",
             ripgrep="b",
             numpy=Answer("refused"),
+            octave=Answer("refused"),  # nobody asked it for the reason
             gone=Answer("fatal", message="attribute 'x' missing"),
         ),
-        reference=answers(zlib="a", ripgrep="b", numpy="c", gone="d"),
+        reference=answers(zlib="a", ripgrep="b", numpy="c", octave="c", gone="d"),
         explained={"numpy": Answer("fatal", message=fortran.message)},
     )
     known = {
         "filc": {"ripgrep": frozenset({"rust"})},
-        "reference": {"ripgrep": frozenset({"rust"}), "numpy": frozenset({"fortran"})},
+        "reference": {
+            "ripgrep": frozenset({"rust"}),
+            "numpy": frozenset({"fortran"}),
+            "octave": frozenset({"fortran"}),
+        },
     }
     filc, other = sweep.Question(TREE, "filc"), sweep.Question(TREE, "musl64")
     found = survey._assemble(filc, other, state, known, kind="musl", decisions=False)
     assert found.reference is not None
-    assert set(found.filc.refused) == set(found.reference.refused) == {"ripgrep", "numpy"}
+    assert set(found.filc.refused) == set(found.reference.refused) == {"ripgrep", "numpy", "octave"}
     assert found.ratio == 0.5
     assert [group.attributes for group in found.only_filc] == [("gone",)]
     assert "50.00% as many derivations as musl64" in report.text(found)
