@@ -10,10 +10,30 @@ let
   namesLike = pattern: builtins.filter (name: builtins.match pattern name != null) (builtins.attrNames prev);
   numbered = "[0-9]*(_[0-9]+)?";
 
+  # Refused when its files are asked for, and not before: a tool of the build machine that needs such a compiler finds the
+  # native one by splicing, which looks at this one first.
   refused =
     language: pattern:
     lib.genAttrs (namesLike pattern) (
-      name: throw "${name}: there is no ${language} compiler for Fil-C, which compiles C and C++ only"
+      name:
+      let
+        reason = throw "${name}: there is no ${language} compiler for Fil-C, which compiles C and C++ only";
+        package = {
+          type = "derivation";
+          inherit name;
+          pname = name;
+          version = "none";
+          outputs = [ "out" ];
+          outputName = "out";
+          out = package;
+          lib = package;
+          cc = package;
+          outPath = reason;
+          drvPath = reason;
+          meta = { };
+        };
+      in
+      package
     );
 in
 lib.genAttrs (namesLike "(gcc|clang)${numbered}") (_: final.filcc)

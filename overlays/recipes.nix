@@ -21,8 +21,20 @@ let
       name: final.callPackage (recipeOf name) { toolset = null; }
     )
   );
+
+  # The shell of Nix' sandbox is a static busybox, which Fil-C cannot link; with its libraries it is as good, since Nix
+  # brings the closure of what it shows in a sandbox.
+  shellRecipe = "${toString prev.path}/pkgs/os-specific/linux/busybox/sandbox-shell.nix";
+  sandboxShell = lib.optionalAttrs (prev ? busybox-sandbox-shell && prev ? path && builtins.pathExists shellRecipe) {
+    busybox-sandbox-shell = final.callPackage shellRecipe {
+      busybox = final.busybox // {
+        override = arguments: final.busybox.override (arguments // { enableStatic = false; });
+      };
+    };
+  };
 in
 boosts
+// sandboxShell
 # The size and first bytes of a lock, one file for each platform: those of the C library that Fil-C's is made of.
 // edit
   [
