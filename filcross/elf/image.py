@@ -72,6 +72,7 @@ _MAX_SYMBOL_NAMES = 256 << 20  # the same of one symbol table
 _BLOCKS = (512, 8192, 1 << 17)
 _SMALL = 4096  # bytes of a string table that is read whole for one string
 _USUAL_NAME = 256
+_PAGE = 4096
 
 
 class ImageError(Exception):
@@ -405,13 +406,16 @@ class Image:
         filters: list[int] = []
         single: dict[int, int] = {}
         segment = self._headers.dynamic
-        if segment is None or not (segment.memory_size or segment.file_size) or self._is_emptied():
+        if segment is None or not (segment.memory_size or segment.file_size):
             return _Tags(False, needed, filters, single)
         if segment.file_size > _MAX_DYNAMIC:
             raise ImageError("a dynamic section of more than 1 MiB")
+        pieces = self._dynamic_pieces(segment)
+        if pieces is None:
+            return _Tags(False, needed, filters, single)
         layout = self._layouts.dyn
-        for raw in self._dynamic_pieces(segment):
-            for tag, value in layout.iter_unpack(raw):
+        for offset, size in pieces:
+            for tag, value in layout.iter_unpack(self._read(offset, size)):
                 if tag == DT_NULL:
                     return _Tags(True, needed, filters, single)
                 if tag == DT_NEEDED:
@@ -422,26 +426,32 @@ class Image:
                     single[tag] = value
         return _Tags(True, needed, filters, single)
 
-    def _is_emptied(self) -> bool:
-        """Return whether this is a split debug file, whose dynamic section has no contents."""
-        if SHT_DYNAMIC in self._section_headers[self._layouts.type_at :: self._layouts.shdr.size]:
-            return False  # without decoding them all: there is a dynamic section with contents
-        return any(row[1] == SHT_NOBITS and self._is_named(row, b".dynamic\0") for row in self._section_rows)
+    def _dynamic_pieces(self, dynamic: Segment) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return where the loaders see the dynamic section, by its address: what is usual of it, the rest.
 
-    def _dynamic_pieces(self, dynamic: Segment) -> Iterator[bytes]:
-        """Yield the dynamic section as the loaders see it: by its address, and on to DT_NULL."""
+        `None` in a split debug file. Section headers say that it is one, but they count only where no segment
+        puts bytes of the file at that address: the loaders do not read them.
+        """
+        step = self._layouts.dyn.size
+        mapped = False
         for address, offset, size in self._headers.loads:
             inside = dynamic.address - address
             if 0 <= inside < size:
-                room = min(size - inside, _MAX_DYNAMIC) // self._layouts.dyn.size * self._layouts.dyn.size
-                usual = min(
-                    room, max(dynamic.file_size, 1) // self._layouts.dyn.size * self._layouts.dyn.size
-                )
+                room = min(size - inside, _MAX_DYNAMIC) // step * step
+                usual = min(room, max(dynamic.file_size, 1) // step * step)
                 self.window.check(offset + inside, room)
-                yield self._read(offset + inside, usual)
-                yield self._read(offset + inside + usual, room - usual)
-                return
-        raise ImageError("the dynamic section is in no loaded segment")
+                return (offset + inside, usual), (offset + inside + usual, room - usual)
+            if size and -(address % _PAGE) <= inside < size + -(address + size) % _PAGE:
+                mapped = True  # files are mapped in whole pages
+        if mapped or not self._is_emptied():
+            raise ImageError("the dynamic section is in no loaded segment")
+        return None
+
+    def _is_emptied(self) -> bool:
+        """Return whether the section headers show a dynamic section without contents."""
+        if SHT_DYNAMIC in self._section_headers[self._layouts.type_at :: self._layouts.shdr.size]:
+            return False  # without decoding them all: there is a dynamic section with contents
+        return any(row[1] == SHT_NOBITS and self._is_named(row, b".dynamic\0") for row in self._section_rows)
 
     @_Once
     def _string_place(self) -> tuple[int, int]:

@@ -95,6 +95,8 @@ def _tables(image: Image) -> Iterator[str]:
         for segment in several:
             if image.file_offset(segment.address) != segment.offset:
                 yield f"{name}: the loader finds it at another place than the header says"
+            if kind == elf.PT_DYNAMIC and image.sections and not _is_shown(image, segment):
+                yield f"{name}: no section header shows the one that is loaded"
     table = len(image.dynamic_symbols) if image.dynamic_symbols is not None else 1
     dynamic = [segment for segment in image.segments if segment.type == elf.PT_DYNAMIC]
     writable = [segment for segment in _loads(image) if segment.flags & (elf.PF_W | elf.PF_X)]
@@ -105,6 +107,12 @@ def _tables(image: Image) -> Iterator[str]:
             yield f"a relocation names symbol {relocation.symbol} of {table}"
         if any(0 <= relocation.offset - item.address < item.memory_size for item in dynamic):
             yield f"a relocation changes the dynamic section at {relocation.offset:#x}"
+
+
+def _is_shown(image: Image, dynamic: Segment) -> bool:
+    """Return whether a section header says where the dynamic section is."""
+    places = [item.address for item in image.sections if item.type == elf.SHT_DYNAMIC]
+    return dynamic.address in places
 
 
 def _agrees(section: Section, loads: list[Segment]) -> bool:

@@ -245,6 +245,32 @@ def test_a_dynamic_section_that_goes_on_after_its_header(shapes: Shapes) -> None
     assert "libm.so.6" in file.needed
 
 
+@pytest.mark.parametrize("name", ["hello", "libanswer.so"])
+def test_a_dynamic_section_that_section_headers_show_without_contents(shapes: Shapes, name: str) -> None:
+    """As in a split debug file; the loader does not read section headers."""
+    path = shapes.root / name
+    run(["patchelf", "--add-needed", "libm.so.6", path])
+    needed = judge(shapes, path).needed
+    editor = Editor(path)
+    at, fields = editor.section(".dynamic")
+    editor.put_section(at, [fields[0], 8, *fields[2:]])
+    file = judge(shapes, editor.save())
+    assert "libm.so.6" in file.needed
+    assert file.needed == needed
+    assert file.verdict == "mixed"
+    assert {"FILC-E201", "FILC-N317"} <= codes(file)
+
+
+@pytest.mark.parametrize("kind", [0, 1, 8])
+def test_a_dynamic_section_without_its_section_header(shapes: Shapes, kind: int) -> None:
+    editor = Editor(shapes.root / "hello")
+    at, fields = editor.section(".dynamic")
+    editor.put_section(at, [fields[0], kind, *fields[2:]])
+    file = judge(shapes, editor.save())
+    assert file.verdict == "no-evidence"
+    assert codes(file) == {"FILC-N317"}
+
+
 def test_two_loaders(shapes: Shapes) -> None:
     editor = Editor(shapes.root / "hello")
     _, fields = editor.segment(PT_INTERP)
