@@ -75,8 +75,11 @@ def main() -> None:
             raise
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
+        output.show_interrupt(as_json="--json" in sys.argv)
+        sys.exit(output.INTERRUPTED)
+    except SystemExit as end:
+        output.show_end(end, as_json="--json" in sys.argv)
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(NothingToJudgeError.exit_code)  # whoever was to read the answer did not: that is no yes

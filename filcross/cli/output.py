@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from filcross.errors import FilcrossError, MissingRequirementError, NothingToJudgeError
+from filcross.errors import FilcrossError, MissingRequirementError, NothingToJudgeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
+INTERRUPTED = 130
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout.")]
 VerboseOption = Annotated[
@@ -95,8 +96,30 @@ def show_error(error: FilcrossError, *, as_json: bool) -> None:
     if error.hint:
         _write(f"{paint('help:', 'good')} {error.hint}")
     if as_json:
-        content = {"message": error.message, "hint": error.hint, "details": list(error.details)}
-        write_document("error", {"exit_code": error.exit_code, "error": content})
+        write_error(error)
+
+
+def write_error(error: FilcrossError) -> None:
+    """Write the JSON document of an error."""
+    content = {"message": error.message, "hint": error.hint, "details": list(error.details)}
+    write_document("error", {"exit_code": error.exit_code, "error": content})
+
+
+def show_interrupt(*, as_json: bool) -> None:
+    """Say that a command was interrupted, in words and as JSON if asked for."""
+    _write("interrupted")
+    if as_json:
+        error = {"message": "interrupted", "hint": None, "details": []}
+        write_document("error", {"exit_code": INTERRUPTED, "error": error})
+
+
+def show_end(end: SystemExit, *, as_json: bool) -> None:
+    """Say why typer ended the program: an interrupt, or (only in JSON) a wrong command line."""
+    describe = getattr(end.__context__, "format_message", None)
+    if end.code == INTERRUPTED:
+        show_interrupt(as_json=as_json)
+    elif describe is not None and as_json:
+        write_error(UsageError(describe(), hint="add --help to the command"))
 
 
 def explain_os_error(error: OSError) -> FilcrossError:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,3 +76,26 @@ def test_a_shard_without_cells_has_nothing_to_do(tmp_path: Path, spec: Path) -> 
     common = ("run", "--spec", spec, "--ledger", tmp_path / "l", "--time-limit", "0")
     codes = sorted(matrix(*common, "--shard", f"{number}/9")[0] for number in range(1, 10))
     assert codes in ([0] * 7 + [4] * 2, [0] * 8 + [4])
+
+
+def test_a_wrong_command_line_is_json_too() -> None:
+    code, document = matrix("run", "--jobs", "0")
+    assert code == 2
+    assert (document["kind"], document["exit_code"]) == ("error", 2)
+    assert "--jobs" in document["error"]["message"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_said_in_words_and_json(tmp_path: Path, number: signal.Signals) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = ["filcross", "matrix", "run", "--spec", fifo, "--ledger", tmp_path / "l", "--json"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        fifo.open("w"),  # now it reads, and nothing comes
+    ):
+        process.send_signal(number)
+        written, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.endswith("interrupted\n")
+    assert json.loads(written)["exit_code"] == 130
