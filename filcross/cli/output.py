@@ -109,7 +109,7 @@ def show_interrupt(*, as_json: bool) -> None:
     """Say that a command was interrupted, in words and as JSON if asked for."""
     _write("interrupted")
     if as_json:
-        error = {"message": "interrupted", "hint": None, "details": []}
+        error: dict[str, Any] = {"message": "interrupted", "hint": None, "details": []}
         write_document("error", {"exit_code": INTERRUPTED, "error": error})
 
 
