@@ -22,8 +22,8 @@ let
     )
   );
 
-  # The shell of Nix' sandbox is a static busybox, which Fil-C cannot link; with its libraries it is as good, since Nix
-  # brings the closure of what it shows in a sandbox.
+  # The shell of Nix' sandbox is a static busybox from pkgsStatic, which is ordinary code; with Fil-C's libraries one is as
+  # good, since Nix brings the closure of what it shows in a sandbox.
   shellRecipe = "${toString prev.path}/pkgs/os-specific/linux/busybox/sandbox-shell.nix";
   sandboxShell = lib.optionalAttrs (prev ? busybox-sandbox-shell && prev ? path && builtins.pathExists shellRecipe) {
     busybox-sandbox-shell = final.callPackage shellRecipe {
