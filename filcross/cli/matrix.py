@@ -194,11 +194,12 @@ def runs(
 
     out = Output(as_json, verbose, quiet)
     with ledgers.open_ledger(_ledger_file(ledger)) as book:
-        rows = [(item, outcomes.of_run(book, item)) for item in book.runs()]
-    for item, found in rows:
-        state = "" if item.ended else " (cut short)"
-        out.result(f"{item.name}{state}: {_counts_text(outcomes.counts(found))}")
-    out.document("matrix runs", {"runs": [_run_document(item, found) for item, found in rows]})
+        documents = []
+        for item, found in outcomes.of_runs(book):
+            state = "" if item.ended else " (cut short)"
+            out.result(f"{item.name}{state}: {_counts_text(outcomes.counts(found))}")
+            documents += [_run_document(item, found)] if as_json else []
+    out.document("matrix runs", {"runs": documents})
 
 
 def diff(

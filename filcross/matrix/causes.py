@@ -9,9 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from filcross import resources
+from filcross.errors import BuildFailedError, MissingRequirementError, NothingToJudgeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from filcross.errors import FilcrossError
 
 UNKNOWN = "unknown"
 FILC_SIDE = "x86_64-unknown-linux-filc"
@@ -52,6 +55,13 @@ def classify(evidence: Evidence) -> Cause:
         if _fits(rule, evidence):
             return Cause(rule["cause"], rule["why"])
     return Cause(UNKNOWN, "no rule says whose fault it is")
+
+
+def of_error(error: FilcrossError) -> str:
+    """Return whose fault it is that an output could not be judged."""
+    if error.exit_code == MissingRequirementError.exit_code:
+        return "machine"
+    return "overlay" if isinstance(error, (BuildFailedError, NothingToJudgeError)) else UNKNOWN
 
 
 @cache

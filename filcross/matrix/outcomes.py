@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED, Ledger, Result, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EXPECTED, REGRESSION, FIXED, FLAKY, NOT_RUN = (
     "expected failure",
@@ -42,8 +42,23 @@ def of_run(ledger: Ledger, run: Run) -> tuple[CellOutcome, ...]:
     before: dict[str, Result] = {}
     for item in earlier:
         before |= last_results(ledger.results(item.name))
+    return _of_results(ledger, run, ledger.results(run.name), before)
+
+
+def of_runs(ledger: Ledger) -> Iterator[tuple[Run, tuple[CellOutcome, ...]]]:
+    """Yield every run, the oldest first, with its outcomes; each result is read once."""
+    before: dict[str, Result] = {}
+    for run in ledger.runs():
+        results = ledger.results(run.name)
+        yield run, _of_results(ledger, run, results, before)
+        before |= last_results(results)
+
+
+def _of_results(
+    ledger: Ledger, run: Run, results: Iterable[Result], before: Mapping[str, Result]
+) -> tuple[CellOutcome, ...]:
     attempts: dict[str, list[Result]] = {}
-    for result in ledger.results(run.name):
+    for result in results:
         attempts.setdefault(result.cell, []).append(result)
     cells = dict.fromkeys([*ledger.planned(run), *attempts])
     return tuple(

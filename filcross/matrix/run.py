@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, pipeline
 from filcross.elf.verdict import BAD, GOOD, UNSEEN
-from filcross.errors import BuildFailedError, FilcrossError, NothingToJudgeError
+from filcross.errors import FilcrossError
 from filcross.matrix import causes, smoke
 from filcross.matrix.ledger import (
     BLOCKED,
@@ -256,8 +256,8 @@ class _Group:
             if self.libc is None:
                 self.libc = pipeline.libc(prepared, pipeline.roots_of(prepared, []))
             report = pipeline.inspect(prepared, pipeline.Built((built,), (), self.libc))
-        except (BuildFailedError, NothingToJudgeError) as error:
-            return draft.result(FAIL, VERIFY, cause="overlay", message=error.message), ()
+        except FilcrossError as error:
+            return draft.result(FAIL, VERIFY, cause=causes.of_error(error), message=error.message), ()
         details: dict[str, Any] = {
             "outputs": {name: str(path) for name, path in built.outputs.items()},
             "report": render(report),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,13 +145,12 @@ def _row(item: CellOutcome) -> dict[str, Any]:
 
 
 def _overview(ledger: Ledger, run: Run, found: Sequence[CellOutcome]) -> str:
-    runs = [item for item in ledger.runs() if item.started <= run.started][-CHARTED_RUNS:]
     body = page.fill(
         "matrix.html",
         **_common(run, found),
         rows=[_row(item) for item in found],
         headings=HEADINGS,
-        points=_points(ledger, runs),
+        points=_points(ledger, run),
         chart={
             "width": _WIDTH,
             "height": _HEIGHT,
@@ -167,14 +167,20 @@ def _y(rate: float) -> float:
     return round(_HEIGHT - _BOTTOM - rate * (_HEIGHT - _TOP - _BOTTOM) / 100, 1)
 
 
-def _points(ledger: Ledger, runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _points(ledger: Ledger, last: Run) -> list[dict[str, Any]]:
+    """Return the points of the chart: the runs up to `last`."""
+    charted = deque(
+        (
+            (run, _passed(found), any(item.outcome == outcomes.REGRESSION for item in found))
+            for run, found in outcomes.of_runs(ledger)
+            if run.started <= last.started
+        ),
+        maxlen=CHARTED_RUNS,
+    )
     points = []
-    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(runs) - 1)
-    for number, run in enumerate(runs):
-        found = outcomes.of_run(ledger, run)
-        good, total = _passed(found)
+    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(charted) - 1)
+    for number, (run, (good, total), worse) in enumerate(charted):
         rate = round(100 * good / total, 1) if total else 0.0
-        worse = any(item.outcome == outcomes.REGRESSION for item in found)
         points.append(
             {
                 "name": run.name,

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filcross import resources
-from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
+from filcross.errors import (
+    FilcrossError,
+    MissingRequirementError,
+    NothingToJudgeError,
+    UnsupportedInputError,
+    UsageError,
+)
 from filcross.matrix import causes, compare, ledger, outcomes
 from filcross.matrix.ledger import FailedDerivation, Result
 
@@ -356,3 +362,26 @@ def test_a_ledger_merged_with_itself_stays_as_it_is(tmp_path: Path) -> None:
         with ledger.open_ledger(tmp_path / "l") as other:
             assert book.take(other) == (0, 0)
         assert len(book.results()) == 1
+
+
+def test_outcomes_of_all_runs_are_those_of_each(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        for number, statuses in enumerate((("pass", "fail"), ("fail", "pass"), ("skipped", "fail"))):
+            run = book.begin(f"r{number}", "spec", ["t/s/a", "t/s/b", "t/s/c"], "1/1")
+            for name, status in zip("ab", statuses, strict=True):
+                book.add(result(run.name, f"t/s/{name}", status))
+        together = dict(outcomes.of_runs(book))
+        assert list(together) == book.runs()
+        assert all(found == outcomes.of_run(book, run) for run, found in together.items())
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (MissingRequirementError("no space"), "machine"),
+        (NothingToJudgeError("nothing"), "overlay"),
+        (UnsupportedInputError("what is this"), "unknown"),
+    ],
+)
+def test_an_output_that_cannot_be_judged_has_a_cause(error: FilcrossError, cause: str) -> None:
+    assert causes.of_error(error) == cause
