@@ -396,6 +396,8 @@ class _Reader:
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
             raise self.error(f"`{key}` must be a list of texts")
+        if any("\0" in one for one in value):
+            raise self.error(f"`{key}` holds a NUL character")
         return tuple(dict.fromkeys(value))
 
     def names(
@@ -459,6 +461,8 @@ class _Reader:
     def flags(self, value: Any, key: str) -> Flags:  # noqa: ANN401
         if isinstance(value, list):
             value = {"add": value}
+        if not isinstance(value, dict):
+            raise self.error(f"`{key}` must be a list of texts, or a table with `add` and `remove`")
         table = self.table(value, f"`{key}`", ("add", "remove"))
         return Flags(self.texts(table, "add"), self.texts(table, "remove"))
 

@@ -96,3 +96,19 @@ def test_what_could_not_be_judged_is_tried_again_and_another_question_too(tmp_pa
         book.add(dataclasses.replace(gone, run=again, cause="package"))
         assert bisect.answer(book, again, "t/s/a") == BAD
         assert bisect.trial(book, name, "t/s/a") == again
+
+
+def test_a_commit_is_exported_whole_even_an_empty_one(tmp_path: Path) -> None:
+    checkout, parent = tmp_path / "a checkout", tmp_path / "exports"
+    checkout.mkdir()
+    git(checkout, "init", "-q")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "empty")
+    (checkout / "file").write_text("committed")
+    git(checkout, "add", "file")
+    git(checkout, "commit", "-q", "-m", "more")
+    (checkout / "file").write_text("dirty")
+    export = bisect.Export(checkout, parent)
+    assert not list(export.of(git(checkout, "rev-parse", "HEAD~1")).iterdir())
+    assert (export.of(git(checkout, "rev-parse", "HEAD")) / "file").read_text() == "committed"
+    export.close()
+    assert not list(parent.iterdir())

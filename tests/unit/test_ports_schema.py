@@ -307,6 +307,8 @@ def test_users_extend_replace_and_switch_off(base: catalogue.Catalogue, tmp_path
         ({"pin": True}, "unknown settings: pin"),
         ({"lzo": "no"}, "unknown settings: lzo"),
         ({"lzo": {"enabled": "no"}}, "`enabled` must be true or false"),
+        ({"lzo": {"cflags": "-DX"}}, "`cflags` must be a list of texts, or a table"),
+        ({"lzo": {"cflags": ["-D\0"]}}, "holds a NUL character"),
         ({"lzo": {"patches": [{"path": "nowhere.patch"}]}}, "is not a file"),
         ({"curl": {"pinned": True}}, "`pinned` needs a `pin`"),
         ({"curl": {"refuse": True}}, "`refuse` needs the reason"),
