@@ -94,7 +94,7 @@ def test_hashes_in_other_spellings_become_one() -> None:
         ({"patches": [{**PATCH, "name": "a b"}]}, "name of a file"),
         ({"patches": [PATCH, "a.patch"]}, "patch 2 must be a table"),
         ({"pin": {"version": "1", "url": "https://example.org/a"}}, "lacks `hash`"),
-        ({"configure": "--x"}, "must be a table"),
+        ({"configure": "--x"}, "must be a list of texts, or a table"),
         ({"cmake": {"added": []}}, "unknown keys: added"),
         ({"skip-check": True}, "`skip-check` must be a text"),
         ({"skip-check": " "}, "say something"),
