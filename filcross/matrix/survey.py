@@ -9,6 +9,7 @@ derivation, what the two say is compared (`filcross.matrix.flavour`).
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -170,7 +171,7 @@ def run(
             sweep.sweep(asked, names, only=only, jobs=jobs, into=answers, on_progress=count)
             tell(f"reading the derivations of {question.platform}")
             known[label] = _languages(answers, asked, _configuration(question.platform))
-            shutil.rmtree(store, ignore_errors=True)
+            _remove(store)
     # What needs another language on the reference is counted with those, whatever Fil-C's overlay says to it.
     needy = {name for name, found in known.get("reference", {}).items() if found}
     unexplained = [name for name in names if name not in needy and _is_mute(state, name)]
@@ -210,7 +211,15 @@ def _stores() -> Iterator[Callable[[str], Path]]:
     try:
         yield make
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a store: Nix leaves its folders without the right to write."""
+    for place, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _configuration(platform: str) -> str:
