@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi, baseline, codemap, ordinary, strings, wrappers
@@ -76,7 +77,10 @@ class Content:
 
 @dataclass(slots=True)
 class _Names:
-    """The symbols of one file, sorted by what they say."""
+    """The symbols of one file, sorted by what they say.
+
+    `more` counts the ordinary imports, code and data whose names are not held.
+    """
 
     filc_defined: int = 0
     filc_imported: int = 0
@@ -87,6 +91,7 @@ class _Names:
     ordinary_code: set[bytes] = field(default_factory=set)
     ordinary_local: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
     ordinary_data: set[bytes] = field(default_factory=set)
+    more: list[int] = field(default_factory=lambda: [0, 0, 0])
     files: Counter[bytes] = field(default_factory=Counter)
     areas: list[codemap.Area] = field(default_factory=list)
     getters: set[bytes] = field(default_factory=set)
@@ -306,13 +311,13 @@ def _judge_toolchain(content: Content, policy: Policy) -> None:
 
 
 def _ordinary_findings(content: Content, names: _Names) -> None:
-    for code, what, table in (
-        ("FILC-E301", "imports ordinary symbols", names.ordinary_imports),
-        ("FILC-E302", "holds ordinary functions", names.ordinary_code),
-        ("FILC-E303", "defines ordinary data or labels", names.ordinary_data),
+    for code, what, table, more in (
+        ("FILC-E301", "imports ordinary symbols", names.ordinary_imports, names.more[0]),
+        ("FILC-E302", "holds ordinary functions", names.ordinary_code, names.more[1]),
+        ("FILC-E303", "defines ordinary data or labels", names.ordinary_data, names.more[2]),
     ):
         if table:
-            content.findings.append(Finding(code, f"{what} ({len(table)})", _texts(table)))
+            content.findings.append(Finding(code, f"{what} ({len(table) + more})", _texts(table)))
     ordinary = tuple(name for name in content.needed if abi.is_ordinary_soname(name))
     if ordinary:
         content.findings.append(Finding("FILC-E201", "needs libraries of the ordinary system", ordinary))
@@ -395,7 +400,7 @@ def _compilers(image: elf.Image) -> tuple[str, ...]:
 
 
 def _texts(names: Collection[bytes]) -> tuple[str, ...]:
-    chosen = ordinary.first(names, MAX_EVIDENCE)
+    chosen = sorted(names)[:MAX_EVIDENCE]
     return tuple(b"\0".join(chosen).decode("utf-8", "backslashreplace").split("\0")) if chosen else ()
 
 
@@ -421,16 +426,27 @@ def _sort_ordinary(image: elf.Image, tables: list[elf.SymbolTable], names: _Name
 
     The second table is read only where the first has none.
     """
-    known = baseline.built_in().entries
-    imports, code, data = names.ordinary_imports, names.ordinary_code, names.ordinary_data
+    known = _allowed_names()
+    groups: list[set[bytes]] = [set(), set(), set()]
     for table in tables:
         found = ordinary.Classes(image, table)
         names.total += found.total
-        for group, offsets in zip((imports, code, data), found.offsets(), strict=True):
-            table.add_names(group, offsets)
-            group.difference_update(known)
-        if imports or code:
-            return
+        for number, offsets in enumerate(found.offsets()):
+            if not offsets:
+                continue
+            last = table is tables[-1] or groups[0] or groups[1]
+            most = MAX_EVIDENCE if last and not groups[number] else None
+            chosen = ordinary.names(table, offsets, known, most)
+            groups[number] = chosen.held | groups[number] if groups[number] else chosen.held
+            names.more[number] += chosen.more
+        if groups[0] or groups[1]:
+            break
+    names.ordinary_imports, names.ordinary_code, names.ordinary_data = groups
+
+
+@cache
+def _allowed_names() -> frozenset[bytes]:
+    return frozenset(baseline.built_in().entries)
 
 
 def _sort_table(image: elf.Image, table: elf.SymbolTable, names: _Names, *, dynamic: bool) -> None:

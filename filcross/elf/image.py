@@ -162,6 +162,8 @@ class SymbolTable:
     def check(self) -> SymbolTable:
         """Return the table; raise `ImageError` where its names, one by one, would fill the memory."""
         number, strings = len(self), self.strings
+        if number * len(strings) <= _MAX_SYMBOL_NAMES:
+            return self  # even if each name were all of them
         for block in _BLOCKS:  # a run without NUL that is twice as long would fill one of the blocks
             if number * 2 * block > _MAX_SYMBOL_NAMES:
                 break
@@ -712,8 +714,8 @@ class Image:
         rows = self._section_rows
         areas = {
             (item.offset, item.file_size, item.alignment, -1, item.address)
-            for item in map(self._segment, self._headers.raw)
-            if item.type == PT_NOTE and item.file_size
+            for item in [self._segment(fields) for fields in self._headers.raw if fields[0] == PT_NOTE]
+            if item.file_size
         }
         if not areas:
             areas = {

@@ -60,12 +60,16 @@ def inspect(
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no cycles of objects meanwhile: there are many objects that stay, and hardly a cycle."""
+    """Look for no cycles of objects meanwhile, nor later among those that are there then.
+
+    There are many objects that stay as long as the report, and hardly a cycle.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if enabled:
             gc.enable()
 

@@ -8,13 +8,15 @@ of a large closure costs: columns of the table are compared as whole strings of 
 from __future__ import annotations
 
 import struct
+from functools import cache
 from itertools import compress
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from filcross.elf import image as elf
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from filcross.elf.image import Image, SymbolTable
 
@@ -31,7 +33,10 @@ def _by_info(info: int) -> int:
 
 
 def _table(kinds: Iterable[int]) -> bytes:
-    return bytes(kind in set(kinds) for kind in range(256))
+    table = bytearray(256)
+    for kind in kinds:
+        table[kind] = 1
+    return bytes(table)
 
 
 _BY_INFO = bytes(_by_info(info) for info in range(256))
@@ -41,7 +46,17 @@ _ALL_IMPORTS = _table({_CODE, _UNTYPED, _OTHER})
 _ALL_CODE = _table({_CODE | _DEFINED, _CODE | _DEFINED | _RESERVED})
 _ALL_DATA = _table({_OTHER | _DEFINED})
 _ALL_UNCLEAR = _table({_UNTYPED | _DEFINED, _UNTYPED | _DEFINED | _RESERVED, _OTHER | _DEFINED | _RESERVED})
+_MANY = 500
+_MAX_BEGINNING = 3
+_MAX_DEPTH = 32
 _PLACES = {64: (4, 6), 32: (12, 14)}  # of type and binding, and of the section, in a symbol
+
+
+class Names(NamedTuple):
+    """Names, and how many more there are that come after them in order."""
+
+    held: set[bytes]
+    more: int
 
 
 class Classes:
@@ -105,13 +120,69 @@ def _kinds(entries: bytes, bits: int, *, little: bool) -> bytes:
     return together.to_bytes(len(columns[0]), "little")
 
 
-def first(names: Collection[bytes], most: int) -> list[bytes]:
-    """Return the first `most` of some names in order."""
-    left = list(names)
-    while len(left) > 4 * most:
-        bound = sorted(left[: 4 * most])[most - 1]  # so many of them are not after this one
-        fewer = [name for name in left if name <= bound]
-        if len(fewer) == len(left):
+def names(table: SymbolTable, offsets: list[int], known: frozenset[bytes], most: int | None) -> Names:
+    """Return the names at some offsets that are not `known`; of many, at least the first `most` in order.
+
+    Where not all are returned, a name counts for each place that it has in the string table (linkers give it
+    one).
+    """
+    found: set[bytes] = set()
+    if most is None or len(offsets) < _MANY:
+        table.add_names(found, offsets)
+        if not known.isdisjoint(found):
+            found -= known
+        return Names(found, 0)
+    places = list(set(offsets))
+    column = _column(table.strings, places, 0)
+    besides = column.count(0) + len(_known_places(table, places, column, known))
+    table.add_names(found, _lowest(table.strings, places, column, most + besides))
+    found -= known
+    return Names(found, len(places) - besides - len(found))
+
+
+def _column(strings: bytes, places: list[int], depth: int) -> bytes:
+    """Return the byte at `depth` of each string; none of them may be shorter (but its end counts)."""
+    if len(places) < 2:  # noqa: PLR2004
+        return bytes([strings[place + depth] for place in places])
+    return bytes(itemgetter(*places)(strings[depth:] if depth else strings))
+
+
+def _known_places(table: SymbolTable, places: list[int], column: bytes, known: frozenset[bytes]) -> list[int]:
+    """Return at which of some places a `known` name is; `column` holds their first bytes."""
+    for depth, allowed in enumerate(_beginnings(known)):
+        places = list(compress(places, column.translate(allowed)))
+        column = _column(table.strings, places, depth + 1)
+    return [place for place in places if table.name(place) in known]
+
+
+@cache
+def _beginnings(known: frozenset[bytes]) -> tuple[bytes, ...]:
+    """Return tables of the bytes that are the first, second … of a name."""
+    depth = min(_MAX_BEGINNING, min(map(len, known), default=0))
+    return tuple(_table({name[at] for name in known}) for at in range(depth))
+
+
+def _lowest(strings: bytes, places: list[int], column: bytes, most: int) -> list[int]:
+    """Return some of the places, among them those of the first `most` strings in order.
+
+    One byte after the other of all strings is looked at, for as long as many begin alike; `column` holds the
+    first bytes.
+    """
+    chosen: list[int] = []
+    for depth in range(_MAX_DEPTH):
+        if len(places) <= 4 * most:
             break
-        left = fewer
-    return sorted(left)[:most]
+        if depth:
+            column = _column(strings, places, depth)
+        before = 0
+        for value in sorted(set(column)):
+            number = column.count(value)
+            if before + number >= most:
+                break
+            before += number
+        chosen += compress(places, column.translate(b"\1" * value + bytes(256 - value)))
+        places = list(compress(places, column.translate(_table((value,)))))
+        most -= before
+        if not value:
+            break  # these strings are all the same
+    return chosen + places

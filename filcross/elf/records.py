@@ -7,6 +7,7 @@ are numbers of the policy that it was made under.
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from filcross.elf.contents import Content
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _CONTENT = tuple(field.name for field in fields(Content))
 _REPORT = tuple(field.name for field in fields(FileReport))
+_CONTENT_FINDINGS, _KNOWN = _CONTENT.index("findings"), _CONTENT.index("known")
+_REPORT_FINDINGS, _MEMBERS = _REPORT.index("findings"), _REPORT.index("members")
+_content_values, _report_values = attrgetter(*_CONTENT), attrgetter(*_REPORT)
+_END = "\0"
 
 
 def pack(said: Said, policy: Policy) -> tuple[Any, ...]:
@@ -48,44 +53,56 @@ def unpack(record: tuple[Any, ...], policy: Policy) -> Said:
 
 
 def _pack_content(content: Content, policy: Policy) -> tuple[Any, ...]:
-    values = {name: getattr(content, name) for name in _CONTENT}
-    values["findings"] = _pack_findings(content.findings)
-    values["known"] = tuple(
+    values = list(_content_values(content))
+    values[_CONTENT_FINDINGS] = _pack_findings(content.findings)
+    values[_KNOWN] = tuple(
         (number, runtime.files.index(known.file))
         for known in content.known
         for number, runtime in enumerate(policy.runtimes)
         if runtime is known.runtime
     )
-    return tuple(values.values())
+    return tuple(values)
 
 
 def _unpack_content(record: tuple[Any, ...], policy: Policy) -> Content:
-    values = dict(zip(_CONTENT, record, strict=True))
-    values["findings"] = _unpack_findings(values["findings"])
-    values["known"] = tuple(
+    values = list(record)
+    values[_CONTENT_FINDINGS] = _unpack_findings(record[_CONTENT_FINDINGS])
+    values[_KNOWN] = tuple(
         Known(policy.runtimes[number], policy.runtimes[number].files[place])
-        for number, place in values["known"]
+        for number, place in record[_KNOWN]
     )
-    return Content(**values)
+    return Content(*values)
 
 
 def _pack_report(report: FileReport) -> tuple[Any, ...]:
-    values = {name: getattr(report, name) for name in _REPORT}
-    values["findings"] = _pack_findings(report.findings)
-    values["members"] = tuple(_pack_report(member) for member in report.members)
-    return tuple(values.values())
+    values = list(_report_values(report))
+    values[_REPORT_FINDINGS] = _pack_findings(report.findings)
+    values[_MEMBERS] = tuple(map(_pack_report, report.members))
+    return tuple(values)
 
 
 def _unpack_report(record: tuple[Any, ...]) -> FileReport:
-    values = dict(zip(_REPORT, record, strict=True))
-    values["findings"] = tuple(_unpack_findings(values["findings"]))
-    values["members"] = tuple(_unpack_report(member) for member in values["members"])
-    return FileReport(**values)
+    values = list(record)
+    values[_REPORT_FINDINGS] = tuple(_unpack_findings(record[_REPORT_FINDINGS]))
+    values[_MEMBERS] = tuple(map(_unpack_report, record[_MEMBERS]))
+    return FileReport(*values)
 
 
-def _pack_findings(findings: Iterable[Finding]) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(finding.code, finding.message, finding.evidence) for finding in findings]
+def _pack_findings(findings: Iterable[Finding]) -> list[tuple[str, str, str | tuple[str, ...]]]:
+    """Return findings as plain data, evidence as one text if there is more than one piece without a NUL."""
+    found: list[tuple[str, str, str | tuple[str, ...]]] = []
+    for finding in findings:
+        evidence: str | tuple[str, ...] = finding.evidence
+        number = len(finding.evidence)
+        if number > 1:
+            together = _END.join(finding.evidence)
+            evidence = together if together.count(_END) == number - 1 else evidence
+        found.append((finding.code, finding.message, evidence))
+    return found
 
 
-def _unpack_findings(records: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[Finding]:
-    return [Finding(*record) for record in records]
+def _unpack_findings(records: Iterable[tuple[str, str, str | tuple[str, ...]]]) -> list[Finding]:
+    return [
+        Finding(code, message, tuple(evidence.split(_END)) if isinstance(evidence, str) else evidence)
+        for code, message, evidence in records
+    ]

@@ -294,6 +294,8 @@ def conclusion(report: Report, paint: Callable[[str, str], str] | None = None) -
 
 def printable(text: str) -> str:
     """Return `text` without anything that could steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
         for char in text
