@@ -131,7 +131,8 @@ def test_an_interrupted_survey_tells_what_it_knew_and_leaves_no_process(
     report = tmp_path / "survey.json"
     words = ["survey", "troubled-decides", NEVER_ENDS, "--nixpkgs", tree, "--toolchain", simulator.root]
     words += ["--against", "none", "--silence", "600", "--jobs", "1", "--report", report]
-    with subprocess.Popen(["filcross", *map(str, words)], stderr=subprocess.PIPE, text=True) as child:
+    command = ["env", "--default-signal=INT", "filcross", *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         try:
             while not (below := children(child.pid)):
                 assert child.poll() is None, child.stderr.read() if child.stderr else ""
