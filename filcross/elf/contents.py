@@ -278,7 +278,7 @@ def _judge_real(content: Content, image: elf.Image, names: _Names, policy: Polic
                 "FILC-N314",
                 f"local symbols without a Fil-C name ({len(names.ordinary_local)}): nothing shows if "
                 "the compiler made them or an ordinary object",
-                _texts({name for name, _ in names.ordinary_local}),
+                packed=_packed({name for name, _ in names.ordinary_local}),
             )
         )
     elif not names.ordinary_code:
@@ -317,7 +317,7 @@ def _ordinary_findings(content: Content, names: _Names) -> None:
         ("FILC-E303", "defines ordinary data or labels", names.ordinary_data, names.more[2]),
     ):
         if table:
-            content.findings.append(Finding(code, f"{what} ({len(table) + more})", _texts(table)))
+            content.findings.append(Finding(code, f"{what} ({len(table) + more})", packed=_packed(table)))
     ordinary = tuple(name for name in content.needed if abi.is_ordinary_soname(name))
     if ordinary:
         content.findings.append(Finding("FILC-E201", "needs libraries of the ordinary system", ordinary))
@@ -336,7 +336,9 @@ def _local_findings(content: Content, names: _Names, note: abi.SimulatorNote) ->
     files = {name: None for name, count in names.files.items() if count > accounted.get(name, 0)}
     if files:
         found.append(
-            Finding("FILC-E310", "holds object files that the simulator did not compile", _texts(files))
+            Finding(
+                "FILC-E310", "holds object files that the simulator did not compile", packed=_packed(files)
+            )
         )
     stripped = not names.files  # `strip --strip-debug` keeps local symbols, and drops whose they are
     local = {
@@ -345,7 +347,9 @@ def _local_findings(content: Content, names: _Names, note: abi.SimulatorNote) ->
         if file in files or (file not in accounted and not stripped)
     }
     if local:
-        found.append(Finding("FILC-E312", f"local symbols of ordinary objects ({len(local)})", _texts(local)))
+        found.append(
+            Finding("FILC-E312", f"local symbols of ordinary objects ({len(local)})", packed=_packed(local))
+        )
 
 
 def _shape_findings(image: elf.Image, names: _Names, policy: Policy) -> Iterator[Finding]:
@@ -360,13 +364,13 @@ def _shape_findings(image: elf.Image, names: _Names, policy: Policy) -> Iterator
             yield Finding(
                 "FILC-N402",
                 "functions with Fil-C's names, but without its function objects: so is renamed ordinary code",
-                _texts(alone | names.misshapen),
+                packed=_packed(alone | names.misshapen),
             )
     elif names.getters and policy.real and all(item.function_objects for item in policy.real):
         yield Finding(
             "FILC-N402",
             "functions with Fil-C's names, but without the function objects that this toolchain makes",
-            _texts(dict.fromkeys(_GETTER + name for name in names.getters)),
+            packed=_packed(dict.fromkeys(_GETTER + name for name in names.getters)),
         )
     elif not any(text in policy.producers for text in _compilers(image)):
         yield Finding(
@@ -399,9 +403,10 @@ def _compilers(image: elf.Image) -> tuple[str, ...]:
     )
 
 
-def _texts(names: Collection[bytes]) -> tuple[str, ...]:
+def _packed(names: Collection[bytes]) -> str:
+    """Return the first of some names as the packed evidence of a finding."""
     chosen = sorted(names)[:MAX_EVIDENCE]
-    return tuple(b"\0".join(chosen).decode("utf-8", "backslashreplace").split("\0")) if chosen else ()
+    return b"\0".join([*chosen, b""]).decode("utf-8", "backslashreplace")
 
 
 # Symbols

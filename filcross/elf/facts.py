@@ -28,7 +28,7 @@ import tempfile
 import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filcross import resources
 from filcross.elf import abi, records
@@ -44,6 +44,10 @@ _KEY_BYTES = 32
 _MAX_ENTRY = 64 << 20
 _SETTLED = 2.0  # seconds after which a change must show in a file's times
 _DATA = ("ordinary_names.toml",)
+
+
+Identity: TypeAlias = tuple[int, int, int, int, int]
+"""Device, inode, size, and when contents and properties were changed (nanoseconds)."""
 
 
 class Facts:
@@ -63,20 +67,25 @@ class Facts:
         self._changed: set[str] = set()
         self._now = time.time() if now is None else now
 
-    def said(self, path: str, status: os.stat_result) -> Said | None:
-        """Return what the file at `path` says, which `status` is of; `None` if it must be read."""
+    @staticmethod
+    def identity(status: os.stat_result) -> Identity:
+        """Return what tells a file on disk from any other, and from what it was before a change."""
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def said(self, path: str, identity: Identity) -> Said | None:
+        """Return what the file at `path` says, whose identity is given; `None` if it must be read."""
         root = self._root(path)
         found = self._entry(root).get(path) if root is not None else None
-        if found is None or found[0] != _identity(status):
+        if found is None or found[0] != identity:
             return None
         return records.unpack(found[1], self._policy)
 
-    def add(self, path: str, status: os.stat_result, said: Said) -> None:
+    def add(self, path: str, identity: Identity, said: Said) -> None:
         """Keep what a file says, if it may be kept."""
         root = self._root(path)
-        if root is None or not said.lasting or self._now - status.st_ctime < _SETTLED:
+        if root is None or not said.lasting or self._now - identity[-1] / 1e9 < _SETTLED:
             return
-        self._entry(root)[path] = (_identity(status), records.pack(said, self._policy))
+        self._entry(root)[path] = (identity, records.pack(said, self._policy))
         self._changed.add(root)
 
     def save(self) -> None:
@@ -160,10 +169,6 @@ def key(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
 def _reader() -> str:
     """Return a hash of the code that reads and judges, and of the Python that runs it."""
     digest = hashlib.sha256(f"{sys.version} {marshal.version}".encode())
@@ -177,7 +182,7 @@ def _reader() -> str:
 def fingerprint(policy: Policy) -> str:
     """Return a hash of all that a policy knows, and of the archives that it compares with."""
     archives = [
-        (entry.path, _identity(entry.stat()))
+        (entry.path, Facts.identity(entry.stat()))
         for runtime in policy.runtimes
         for entry in sorted(os.scandir(runtime.folder), key=lambda item: item.name)
         if entry.name.endswith(".a") and abi.role_of(entry.name) is not None

@@ -9,6 +9,7 @@ import contextlib
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from filcross.elf import abi, archive
@@ -68,6 +69,12 @@ class Said(NamedTuple):
     lasting: bool = True
 
 
+@cache
+def _counted(reason: str) -> Said:
+    """Return what is said of every file that is counted under `reason`: there are very many."""
+    return Said(reason=reason)
+
+
 class Reader:
     """Reads files and judges them by themselves, under one policy."""
 
@@ -81,7 +88,7 @@ class Reader:
             with opened(path) as window:
                 return self.open_file(path, window)
         except Unjudged as reason:
-            return Said(reason=str(reason))
+            return _counted(str(reason))
         except FileNotFoundError:
             return Said(reason="vanished", lasting=False)
         except elf.ImageError as error:

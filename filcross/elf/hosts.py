@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from filcross.elf.verdict import Finding
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from filcross.elf.contents import Content
-    from filcross.elf.verdict import FileReport, Finding
+    from filcross.elf.verdict import FileReport
 
 LEFT = "FILC-I306"
 
@@ -36,4 +38,4 @@ def _named(finding: Finding, owners: dict[str, str]) -> Finding:
     if finding.code != LEFT:
         return finding
     evidence = tuple(f"{name} (of {owners[name]})" if name in owners else name for name in finding.evidence)
-    return replace(finding, evidence=evidence)
+    return Finding(finding.code, finding.message, evidence)

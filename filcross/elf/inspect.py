@@ -13,7 +13,7 @@ import gc
 import os
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from filcross.elf import closure, hosts, pool, records, strangers, wrappers
 from filcross.elf import image as elf
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from filcross.elf.facts import Facts
+    from filcross.elf.facts import Facts, Identity
     from filcross.elf.policy import Policy
 
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "Unjudged", "inspect", "judge_window"]
@@ -79,6 +79,10 @@ def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport
     return [inspection.again(file.path) for file in files]
 
 
+_Found: TypeAlias = "tuple[str, tuple[int, int], Identity | None]"
+"""A file: its path, its device and inode, and its identity, if that is wanted."""
+
+
 class _Inspection:
     """One run: its policy and what it has read so far."""
 
@@ -103,21 +107,21 @@ class _Inspection:
 
     def run(self, paths: Sequence[Path]) -> Report:
         files: dict[tuple[int | str, ...], FileReport] = {}
-        links: dict[tuple[int | str, ...], list[str]] = {}
+        links: dict[tuple[int | str, ...], str | list[str]] = {}
         scripts: list[tuple[str, str]] = []
         found = list(self.walk(paths))
         self.read(found)
-        for path, status in found:
-            inode = (status.st_dev, status.st_ino)
+        for path, inode, _ in found:
             key: tuple[int | str, ...] = inode
-            if key in links:
-                if path in links[key]:
+            others = links.get(key)
+            if others is not None:
+                if path == others or (isinstance(others, list) and path in others):
                     continue
                 if not self.depends_on_place(inode):
-                    links[key].append(path)
+                    links[key] = [others, path] if isinstance(others, str) else [*others, path]
                     continue
                 key = (*inode, path)  # another path, perhaps another process
-            links[key] = [path]
+            links[key] = path
             if self.progress is not None:
                 self.progress(path)
             said = self.said[inode]
@@ -129,8 +133,8 @@ class _Inspection:
             else:
                 files[key] = report
         reports = [
-            replace(report, same_as=tuple(links[inode][1:])) if len(links[inode]) > 1 else report
-            for inode, report in files.items()
+            replace(report, same_as=tuple(links[key][1:])) if isinstance(links[key], list) else report
+            for key, report in files.items()
         ]
         reports = hosts.named(reports, (said.content for said in self.said.values()))
         return Report(
@@ -140,30 +144,35 @@ class _Inspection:
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
 
-    def read(self, found: Sequence[tuple[str, os.stat_result]]) -> None:
+    def read(self, found: Sequence[_Found]) -> None:
         """Read each of some files once, by inode."""
-        first: dict[tuple[int, int], tuple[str, os.stat_result]] = {}
-        for path, status in found:
-            first.setdefault((status.st_dev, status.st_ino), (path, status))
+        first: dict[tuple[int, int], _Found] = {}
+        for place in found:
+            first.setdefault(place[1], place)
         facts, policy = self.facts, self.policy
         if facts is not None:
-            for inode, (path, status) in first.items():
-                said = facts.said(path, status) if path not in self.linked else None
+            for path, inode, identity in first.values():
+                said = facts.said(path, identity) if identity and path not in self.linked else None
                 if said is not None:
                     self.said[inode] = said
             first = {inode: place for inode, place in first.items() if inode not in self.said}
         answers = pool.do_all(
-            [path for path, _ in first.values()],
+            [path for path, _, _ in first.values()],
             self.reader.said,
             lambda answer: records.pack(answer, policy),
             lambda record: records.unpack(record, policy),
         )
         self.said.update(zip(first, answers, strict=True))
         if facts is not None:
-            for (path, status), answer in zip(first.values(), answers, strict=True):
-                if path not in self.linked:
-                    facts.add(path, status, answer)
+            for (path, _, identity), answer in zip(first.values(), answers, strict=True):
+                if identity and path not in self.linked:
+                    facts.add(path, identity, answer)
             facts.save()
+
+    def found(self, path: str, status: os.stat_result) -> _Found:
+        """Return what is kept of a file that the walk found: there may be very many."""
+        inode = (status.st_dev, status.st_ino)
+        return path, inode, self.facts.identity(status) if self.facts is not None else None
 
     def depends_on_place(self, inode: tuple[int, int]) -> bool:
         """Return whether the same file at another path may load other libraries."""
@@ -182,7 +191,7 @@ class _Inspection:
             self.roots = tuple(os.path.realpath(item).rstrip("/") for item in self.paths)
         return not any(path == root or path.startswith(f"{root}/") for root in self.roots)
 
-    def walk(self, paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result]]:
+    def walk(self, paths: Sequence[Path]) -> Iterator[_Found]:
         self.paths = tuple(paths)
         for path in paths:
             try:
@@ -198,11 +207,11 @@ class _Inspection:
             if stat.S_ISDIR(status.st_mode):
                 yield from self.walk_folder(os.fspath(path))
             elif stat.S_ISREG(status.st_mode):
-                yield os.fspath(path), status
+                yield self.found(os.fspath(path), status)
             else:
                 self.skip("special file")
 
-    def walk_folder(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    def walk_folder(self, folder: str) -> Iterator[_Found]:
         waiting = [folder]
         while waiting:
             current = waiting.pop()
@@ -217,13 +226,13 @@ class _Inspection:
                         target = os.path.realpath(entry.path)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
                             self.linked.add(entry.path)
-                            yield entry.path, entry.stat()
+                            yield self.found(entry.path, entry.stat())
                         else:
                             self.skip("symbolic link")
                     elif entry.is_dir():
                         waiting.append(entry.path)
                     elif entry.is_file():
-                        yield entry.path, entry.stat()
+                        yield self.found(entry.path, entry.stat())
                     else:
                         self.skip("special file")
                 except OSError:

@@ -152,6 +152,11 @@ def to_ordinary(file: FileReport) -> tuple[Library, ...]:
 
 def _told(file: FileReport) -> str | None:
     """Return the piece of evidence that says most about why a file is bad."""
-    evidence = {finding.code: finding.evidence for finding in file.findings if finding.evidence}
-    names = [name for code in _TELLING for name in evidence.get(code, ())]
-    return next((name for name in names if not name.startswith("_")), names[0] if names else None)
+    by_code = {finding.code: finding for finding in file.findings if finding.packed}
+    told = None
+    for code in _TELLING:
+        for name in by_code[code].evidence if code in by_code else ():
+            if not name.startswith("_"):
+                return name
+            told = told or name
+    return told

@@ -25,7 +25,6 @@ _REPORT = tuple(field.name for field in fields(FileReport))
 _CONTENT_FINDINGS, _KNOWN = _CONTENT.index("findings"), _CONTENT.index("known")
 _REPORT_FINDINGS, _MEMBERS = _REPORT.index("findings"), _REPORT.index("members")
 _content_values, _report_values = attrgetter(*_CONTENT), attrgetter(*_REPORT)
-_END = "\0"
 
 
 def pack(said: Said, policy: Policy) -> tuple[Any, ...]:
@@ -88,21 +87,9 @@ def _unpack_report(record: tuple[Any, ...]) -> FileReport:
     return FileReport(*values)
 
 
-def _pack_findings(findings: Iterable[Finding]) -> list[tuple[str, str, str | tuple[str, ...]]]:
-    """Return findings as plain data, evidence as one text if there is more than one piece without a NUL."""
-    found: list[tuple[str, str, str | tuple[str, ...]]] = []
-    for finding in findings:
-        evidence: str | tuple[str, ...] = finding.evidence
-        number = len(finding.evidence)
-        if number > 1:
-            together = _END.join(finding.evidence)
-            evidence = together if together.count(_END) == number - 1 else evidence
-        found.append((finding.code, finding.message, evidence))
-    return found
+def _pack_findings(findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
+    return [(finding.code, finding.message, finding.packed) for finding in findings]
 
 
-def _unpack_findings(records: Iterable[tuple[str, str, str | tuple[str, ...]]]) -> list[Finding]:
-    return [
-        Finding(code, message, tuple(evidence.split(_END)) if isinstance(evidence, str) else evidence)
-        for code, message, evidence in records
-    ]
+def _unpack_findings(records: Iterable[tuple[str, str, str]]) -> list[Finding]:
+    return [Finding(code, message, packed=packed) for code, message, packed in records]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from filcross import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from filcross.elf.comparison import Comparison
     from filcross.elf.packages import Package
@@ -32,15 +32,42 @@ UNSEEN = ("unreadable folder", "vanished")
 """Reasons to skip that leave open what was there."""
 
 MAX_EVIDENCE = 200
+_END = "\0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Finding:
-    """One reason: a stable code, a sentence, and what it rests on (symbol names, paths)."""
+    """One reason: a stable code, a sentence, and what it rests on (symbol names, paths).
+
+    `packed` is the evidence as one text, a NUL after each piece: there may be tens of thousands of findings,
+    and of most of them only the first pieces are shown.
+    """
 
     code: str
     message: str
-    evidence: tuple[str, ...] = ()
+    packed: str
+
+    def __init__(self, code: str, message: str, evidence: Iterable[str] = (), *, packed: str = "") -> None:
+        """Make a finding from pieces of `evidence`, or from those in `packed`."""
+        pieces = tuple(evidence)
+        if pieces:
+            together = _END.join(pieces)
+            if together.count(_END) >= len(pieces):
+                together = _END.join([piece.replace(_END, "\\x00") for piece in pieces])
+            packed = together + _END
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "packed", packed)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Return the pieces of evidence."""
+        return tuple(self.packed.split(_END)[:-1])
+
+    def first(self, most: int) -> tuple[tuple[str, ...], int]:
+        """Return the first pieces of evidence, at most so many, and how many more there are."""
+        pieces = self.packed.split(_END, most)
+        return tuple(pieces[:-1]), pieces[-1].count(_END)
 
     @property
     def severity(self) -> str:

@@ -169,8 +169,7 @@ def finding_lines(
     """Yield a finding and what it rests on as lines; arguments as for `render`."""
     paint = paint or _plain
     yield f"  {paint(finding.code, _STYLES[finding.severity])}  {printable(finding.message)}"
-    shown = finding.evidence if verbose > 1 else finding.evidence[:_SHOWN]
-    more = len(finding.evidence) - len(shown)
+    shown, more = (finding.evidence, 0) if verbose > 1 else finding.first(_SHOWN)
     if shown:
         rest = f", and {more} more" if more else ""
         yield paint(f"             {printable(', '.join(shown))}{rest}", "dim")

@@ -71,7 +71,7 @@ def kept(tmp_path: Path, store: Path) -> Callable[..., facts.Facts]:
 
 
 def said(found: facts.Facts, path: Path) -> Said | None:
-    return found.said(str(path), path.stat())
+    return found.said(str(path), found.identity(path.stat()))
 
 
 def test_a_second_run_finds_what_the_first_said(store: Path, kept: Callable[..., facts.Facts]) -> None:
