@@ -141,8 +141,7 @@ def run(
     from filcross.matrix import spec as specs
 
     out = Output(as_json, verbose, quiet)
-    if fail_on not in ("regression", "any"):
-        raise UsageError(f"`{fail_on}` is not a value for --fail-on", hint="choose regression or any")
+    _check_fail_on(fail_on)
     part = specs.parse_shard(shard)
     _check_minutes("--time-limit", time_limit, least=0.0)
     _check_minutes("--build-timeout", build_timeout, least=1 / _MINUTE)
@@ -368,6 +367,10 @@ def bisect(
 def report(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the site.")],
     name: Annotated[str, typer.Option("--run", metavar="NAME", help="The run to show.")] = "last",
+    fail_on: Annotated[
+        str | None,
+        typer.Option(metavar="regression|any", help="What makes the exit code 1 (none: nothing)."),
+    ] = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -377,15 +380,20 @@ def report(
     """Write a run as a site of static pages: overview, a page per cell, junit.xml and summary.md."""
     del debug
     from filcross.matrix import ledger as ledgers
-    from filcross.matrix import site
+    from filcross.matrix import outcomes, site
 
     out = Output(as_json, verbose, quiet)
+    if fail_on is not None:
+        _check_fail_on(fail_on)
     with ledgers.open_ledger(_ledger_file(ledger)) as book:
         which = book.run(name)
         made = site.write(book, which, output.absolute())
+        found = outcomes.of_run(book, which)
     for file in made:
         out.result(f"written: {file}")
     out.document("matrix report", {"run": which.name, "files": [str(file) for file in made]})
+    if fail_on is not None:
+        raise typer.Exit(_exit_code(found, fail_on))
 
 
 def merge(
@@ -594,6 +602,11 @@ def _show_summary(out: Output, found: Sequence[CellOutcome]) -> None:
             for line in compare.reasons(item.result):
                 out.result(f"  {line}")
     out.result(_counts_text(outcomes.counts(found)))
+
+
+def _check_fail_on(value: str) -> None:
+    if value not in ("regression", "any"):
+        raise UsageError(f"`{value}` is not a value for --fail-on", hint="choose regression or any")
 
 
 def _exit_code(found: Sequence[CellOutcome], fail_on: str) -> int:

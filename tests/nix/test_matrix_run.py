@@ -80,6 +80,8 @@ def test_a_planted_native_library_is_named_with_its_cause(simulator: Toolchain, 
     _, document, _ = matrix("history", "liar", "--ledger", ledger)
     assert [item["status"] for item in document["results"]] == ["pass", "fail"]
     assert matrix("report", "--ledger", ledger, "--output", site)[0] == 0
+    assert matrix("report", "--ledger", ledger, "--output", site, "--fail-on", "regression")[0] == 1
+    assert matrix("report", "--ledger", ledger, "--output", site, "--fail-on", "r")[0] == 2
     first_row = (site / "index.html").read_text().split("<tbody>")[2].splitlines()[1]
     assert "regression" in first_row
     assert "liar" in first_row
