@@ -569,7 +569,7 @@ class Image:
             raise ImageError(f"dynamic symbols of {single[DT_SYMENT]} bytes")
         offset = self._offset_of(single[DT_SYMTAB])
         count = self._hash_count(single)
-        header = next((row for row in self._raw_sections if row[1] == SHT_DYNSYM and row[4] == offset), None)
+        header = self._dynamic_header(offset)
         if header is not None:
             count = max(count, header[5] // layout.size)
         size = count * layout.size
@@ -577,6 +577,17 @@ class Image:
             raise ImageError(f"{count} dynamic symbols")
         table = SymbolTable(self._read(offset, size), self.dynamic_strings, layout, self.bits).check()
         return table, header is None
+
+    def _dynamic_header(self, offset: int) -> tuple[int, ...] | None:
+        """Return the section header of dynamic symbols at `offset`, without decoding all the others."""
+        layout = self._layouts.shdr
+        types = self._section_headers[self._layouts.type_at :: layout.size]
+        number = -1
+        while (number := types.find(SHT_DYNSYM, number + 1)) >= 0:
+            row = layout.unpack_from(self._section_headers, number * layout.size)
+            if row[1] == SHT_DYNSYM and row[4] == offset:
+                return row
+        return None
 
     def _hash_count(self, single: dict[int, int]) -> int:
         """Return the number of dynamic symbols that the hash tables know (the loader has only these)."""

@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -24,6 +24,7 @@ _WORTH = 300  # items; below it a second process costs more than it brings
 _MOST_PIECES = 1024  # so that all their numbers fit into a pipe
 _PIECE = 8
 _NUMBER = struct.Struct("=H")
+_SIZE = struct.Struct("=Q")
 
 
 def do_all(
@@ -68,7 +69,7 @@ def _shared(
         if not child:
             _answer(job, pack, memory)
         try:
-            done = _pieces(job)
+            done = {place: answer for piece in _pieces(job) for place, answer in piece}
             _, status = os.waitpid(child, 0)
             child = 0
         finally:
@@ -78,29 +79,30 @@ def _shared(
         if status == 0:
             with open(memory, "rb", closefd=False) as file:
                 file.seek(0)
-                done.update((place, unpack(answer)) for place, answer in marshal.load(file))  # noqa: S302
+                while raw := file.read(_SIZE.size):
+                    piece = marshal.loads(file.read(_SIZE.unpack(raw)[0]))  # noqa: S302
+                    done.update((place, unpack(answer)) for place, answer in piece)
         return done
     finally:
         os.close(source)
         os.close(memory)
 
 
-def _pieces(job: _Job[T]) -> dict[int, T]:
-    """Do pieces of the work until there are no more."""
-    done: dict[int, T] = {}
+def _pieces(job: _Job[T]) -> Iterator[list[tuple[int, T]]]:
+    """Do pieces of the work until there are no more; yield the answers of each, with their places."""
     while raw := os.read(job.source, _NUMBER.size):
         start = _NUMBER.unpack(raw)[0] * job.size
-        for place in range(start, min(start + job.size, len(job.items))):
-            done[place] = job.work(job.items[place])
-    return done
+        places = range(start, min(start + job.size, len(job.items)))
+        yield [(place, job.work(job.items[place])) for place in places]
 
 
 def _answer(job: _Job[T], pack: Callable[[T], Any], memory: int) -> None:
-    """Do pieces of the work in the second process, and end it."""
+    """Do pieces of the work in the second process, and end it; no answer stays in its memory."""
     code = 1
     with contextlib.suppress(BaseException):
-        found = _pieces(job)
         with open(memory, "wb", closefd=False) as file:
-            marshal.dump([(place, pack(answer)) for place, answer in found.items()], file)
+            for piece in _pieces(job):
+                packed = marshal.dumps([(place, pack(answer)) for place, answer in piece])
+                file.write(_SIZE.pack(len(packed)) + packed)
         code = 0
     os._exit(code)
