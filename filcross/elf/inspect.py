@@ -92,6 +92,7 @@ class _Inspection:
         self.policy = policy
         self.facts = facts
         self.linked: set[str] = set()
+        self.devices: dict[int, int] = {}
         self.progress = progress
         self.reader = Reader(policy)
         self.said: dict[tuple[int, int], Said] = {}
@@ -171,7 +172,8 @@ class _Inspection:
 
     def found(self, path: str, status: os.stat_result) -> _Found:
         """Return what is kept of a file that the walk found: there may be very many."""
-        inode = (status.st_dev, status.st_ino)
+        device = self.devices.setdefault(status.st_dev, status.st_dev)  # one number for all of them
+        inode = (device, status.st_ino)
         return path, inode, self.facts.identity(status) if self.facts is not None else None
 
     def depends_on_place(self, inode: tuple[int, int]) -> bool:

@@ -25,6 +25,7 @@ _MOST_PIECES = 1024  # so that all their numbers fit into a pipe
 _PIECE = 8
 _NUMBER = struct.Struct("=H")
 _SIZE = struct.Struct("=Q")
+_OPEN = object()
 
 
 def do_all(
@@ -34,10 +35,13 @@ def do_all(
 
     `pack` makes plain data of an answer (what `marshal` takes), `unpack` makes the answer of it again.
     """
-    answers: dict[int, T] = {}
+    answers: list[Any] = [_OPEN] * len(items)
     if len(items) >= _WORTH and _is_possible():
-        answers = _shared(items, work, pack, unpack)
-    return [answers[place] if place in answers else work(item) for place, item in enumerate(items)]
+        _share(_Job(items, work, answers), pack, unpack)
+    for place, item in enumerate(items):
+        if answers[place] is _OPEN:
+            answers[place] = work(item)
+    return answers
 
 
 def _is_possible() -> bool:
@@ -46,30 +50,29 @@ def _is_possible() -> bool:
 
 
 class _Job(NamedTuple, Generic[T]):
-    """The whole work: its items, what to do with each, how many are a piece, the pipe with the pieces."""
+    """The whole work: its items, what to do with each, and the answers by place (`_OPEN`: none yet)."""
 
     items: Sequence[str]
     work: Callable[[str], T]
-    size: int
-    source: int
+    answers: list[Any]
 
 
-def _shared(
-    items: Sequence[str], work: Callable[[str], T], pack: Callable[[T], Any], unpack: Callable[[Any], T]
-) -> dict[int, T]:
-    size = max(_PIECE, -(-len(items) // _MOST_PIECES))
+def _share(job: _Job[T], pack: Callable[[T], Any], unpack: Callable[[Any], T]) -> None:
+    """Do the work with a second process."""
+    size = max(_PIECE, -(-len(job.items) // _MOST_PIECES))
     source, sink = os.pipe()
-    for number in range(-(-len(items) // size)):
+    for number in range(-(-len(job.items) // size)):
         os.write(sink, _NUMBER.pack(number))
     os.close(sink)
     memory = os.memfd_create("answers")
-    job = _Job(items, work, size, source)
     try:
         child = os.fork()
         if not child:
-            _answer(job, pack, memory)
+            _answer(_pieces(job, size, source), pack, memory)
         try:
-            done = {place: answer for piece in _pieces(job) for place, answer in piece}
+            for piece in _pieces(job, size, source):
+                for place, answer in piece:
+                    job.answers[place] = answer
             _, status = os.waitpid(child, 0)
             child = 0
         finally:
@@ -80,28 +83,27 @@ def _shared(
             with open(memory, "rb", closefd=False) as file:
                 file.seek(0)
                 while raw := file.read(_SIZE.size):
-                    piece = marshal.loads(file.read(_SIZE.unpack(raw)[0]))  # noqa: S302
-                    done.update((place, unpack(answer)) for place, answer in piece)
-        return done
+                    for place, answer in marshal.loads(file.read(_SIZE.unpack(raw)[0])):  # noqa: S302
+                        job.answers[place] = unpack(answer)
     finally:
         os.close(source)
         os.close(memory)
 
 
-def _pieces(job: _Job[T]) -> Iterator[list[tuple[int, T]]]:
+def _pieces(job: _Job[T], size: int, source: int) -> Iterator[list[tuple[int, T]]]:
     """Do pieces of the work until there are no more; yield the answers of each, with their places."""
-    while raw := os.read(job.source, _NUMBER.size):
-        start = _NUMBER.unpack(raw)[0] * job.size
-        places = range(start, min(start + job.size, len(job.items)))
+    while raw := os.read(source, _NUMBER.size):
+        start = _NUMBER.unpack(raw)[0] * size
+        places = range(start, min(start + size, len(job.items)))
         yield [(place, job.work(job.items[place])) for place in places]
 
 
-def _answer(job: _Job[T], pack: Callable[[T], Any], memory: int) -> None:
+def _answer(pieces: Iterator[list[tuple[int, T]]], pack: Callable[[T], Any], memory: int) -> None:
     """Do pieces of the work in the second process, and end it; no answer stays in its memory."""
     code = 1
     with contextlib.suppress(BaseException):
         with open(memory, "wb", closefd=False) as file:
-            for piece in _pieces(job):
+            for piece in pieces:
                 packed = marshal.dumps([(place, pack(answer)) for place, answer in piece])
                 file.write(_SIZE.pack(len(packed)) + packed)
         code = 0
