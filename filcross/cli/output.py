@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 INTERRUPTED = 130
+_PIECES = 10_000
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout.")]
 VerboseOption = Annotated[
@@ -84,7 +86,10 @@ def _write(text: str) -> None:
 def write_document(kind: str, content: Mapping[str, Any]) -> None:
     """Write `{"schema_version": 1, "kind": kind, ...}` to stdout."""
     document = {"schema_version": SCHEMA_VERSION, "kind": kind, **content}
-    sys.stdout.write(json.dumps(document, indent=2, sort_keys=False, default=str) + "\n")
+    pieces = json.JSONEncoder(indent=2, default=str).iterencode(document)
+    while part := "".join(itertools.islice(pieces, _PIECES)):  # a report may be tens of megabytes
+        sys.stdout.write(part)
+    sys.stdout.write("\n")
     sys.stdout.flush()
 
 
