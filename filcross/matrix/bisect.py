@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,14 +146,9 @@ class Export:
         self._parent.mkdir(parents=True, exist_ok=True)
         self._last = tempfile.TemporaryDirectory(prefix=f"{commit[:12]}-", dir=self._parent)
         archive, folder = Path(self._last.name) / "tar", Path(self._last.name) / "nixpkgs"
-        if not _git(
-            self._repository, "ls-tree", commit
-        ):  # an empty commit: tarfile takes its archive for broken
-            folder.mkdir()
-            return folder
+        folder.mkdir()
         _git(self._repository, "archive", "--format=tar", f"--output={archive}", commit)
-        with tarfile.open(archive) as content:
-            content.extractall(folder, filter="tar")
+        process.run(["tar", "-xf", archive, "-C", folder])
         archive.unlink()
         return folder
 

@@ -96,10 +96,11 @@ def reasons(result: Result) -> Iterator[str]:
 def findings(result: Result) -> dict[tuple[str, str], str]:
     """Return the findings of a result's files that speak against them, by file (in its output) and code."""
     found = {}
+    outputs = result.details.get("outputs", {}).values()
     for file in result.details.get("report", {}).get("files", []):
-        name = (
-            "/".join(file["path"].split("/")[4:]) if file["path"].startswith("/nix/store/") else file["path"]
-        )
+        name = file["path"]
+        for output in outputs:
+            name = name.removeprefix(f"{output}/")
         for finding in file["findings"]:
             if finding["severity"] in ("error", "unknown"):
                 evidence = ", ".join(finding["evidence"][:_SHOWN_EVIDENCE])

@@ -89,7 +89,8 @@ def test_a_wrong_command_line_is_json_too() -> None:
 def test_an_interrupt_is_said_in_words_and_json(tmp_path: Path, number: signal.Signals) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    command = ["filcross", "matrix", "run", "--spec", fifo, "--ledger", tmp_path / "l", "--json"]
+    command = ["env", "--default-signal=INT", "filcross", "matrix", "run", "--spec", fifo]
+    command += ["--ledger", tmp_path / "l", "--json"]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
         fifo.open("w"),  # now it reads, and nothing comes

@@ -195,7 +195,7 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
         "message": "needs ordinary",
         "evidence": ["libc.so.6"],
     }
-    file = {"path": "/nix/store/abc-half/bin/bad", "verdict": "foreign", "findings": [finding]}
+    file = {"path": "/elsewhere/store/abc-half/bin/bad", "verdict": "foreign", "findings": [finding]}
     with ledger.open_ledger(tmp_path / "l", make=True) as book:
         for name in ("a", "b"):
             book.begin(name, "spec", [], "1/1")
@@ -211,7 +211,11 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
                 "fail",
                 derivation="/other.drv",
                 message="foreign",
-                details={"report": {"files": [file]}, "why": "ordinary code"},
+                details={
+                    "outputs": {"out": "/elsewhere/store/abc-half"},
+                    "report": {"files": [file]},
+                    "why": "ordinary code",
+                },
             )
         )
         book.add(result("b", "t/s/new", "fail"))
