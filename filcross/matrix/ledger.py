@@ -191,7 +191,7 @@ class Ledger:
 
     def _insert(self, results: Sequence[Result], failures: Sequence[FailedDerivation]) -> None:
         """Write results and failures within a transaction that the caller began."""
-        noted = self.failures()
+        noted = self.failures() if failures else {}
         self._connection.executemany(
             "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?)",
             [

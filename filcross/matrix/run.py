@@ -210,8 +210,7 @@ class _Group:
             return False
         draft = _Draft(self, cell, prepared, derivation)
         known = self.ledger.known(draft.key)
-        outputs = prepared.nix.outputs(derivation).values()
-        if known is not None and (known.status == FAIL or not prepared.nix.invalid_paths(list(outputs))):
+        if known is not None and (known.status == FAIL or _is_there(prepared, derivation)):
             self._add(draft.again(known))
             return True
         failed = self._blocked(prepared, derivation)
@@ -237,9 +236,7 @@ class _Group:
             return None
         needed = {str(path) for path in prepared.nix.requisites(derivation)}
         for failed in failures.values():
-            if failed.derivation in needed and prepared.nix.invalid_paths(
-                list(prepared.nix.outputs(failed.derivation).values())
-            ):
+            if failed.derivation in needed and not _is_there(prepared, failed.derivation):
                 return failed
         return None
 
@@ -281,6 +278,11 @@ class _Group:
         cause = causes.classify(causes.Evidence(SMOKE, text=answer.printed, simulated=simulated))
         details["why"] = cause.why
         return draft.result(FAIL, SMOKE, cause=cause.kind, message=answer.message, details=details), ()
+
+
+def _is_there(prepared: Prepared, derivation: str) -> bool:
+    """Return whether all outputs of a derivation are in the store."""
+    return not prepared.nix.invalid_paths(list(prepared.nix.outputs(derivation).values()))
 
 
 def _failures(built: BuildResult, *, simulated: bool) -> list[FailedDerivation]:
