@@ -88,9 +88,8 @@ let
     gettext.environment.gettextNeedsLdflags = "";
     # libtoolize looks for m4 where the build looks for programs.
     libtool.environment.propagatedBuildInputs = [ final.gnum4 ];
-    cmake = {
-      script = "source ${./wrap-cmake.sh}";
-    };
+    cmake.script = "source ${./wrap-cmake.sh}";
+    automake.script = "source ${./copy-automake.sh}";
   };
 
   merge = lib.foldl' (all: one: all // one) { };

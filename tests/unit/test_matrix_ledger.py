@@ -236,21 +236,22 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
     )
 
 
+OURS = "a-x86_64-unknown-linux-filc-1"
+
+
 @pytest.mark.parametrize(
     ("evidence", "kind"),
     [
         (causes.Evidence("build", "x.tar.gz", "cannot download", fixed_output=True), "source"),
-        (
-            causes.Evidence("build", "a-x86_64-unknown-linux-filc-1", "write: No space left on device"),
-            "machine",
-        ),
+        (causes.Evidence("build", OURS, "write: No space left on device"), "machine"),
         (causes.Evidence("evaluate", text="package x is marked as broken, refusing to evaluate."), "tree"),
         (causes.Evidence("build", "perl-5.32", "boom"), "bootstrap"),
-        (causes.Evidence("build", "a-x86_64-unknown-linux-filc-1", "error: x.c:3: boom"), "package"),
+        (causes.Evidence("build", OURS, "error: x.c:3: boom"), "package"),
         (
             causes.Evidence("build", "a", "error: C++ compiler cannot create executables", simulated=True),
             "simulator",
         ),
+        (causes.Evidence("build", OURS, "setup: line 81: gperf: command not found"), "bootstrap"),
         (causes.Evidence("verify", text="foreign"), "package"),
         (causes.Evidence("prepare", text="?"), "unknown"),
     ],
@@ -258,6 +259,24 @@ def test_a_difference_names_its_cause(tmp_path: Path) -> None:
 def test_the_cause_follows_the_evidence(evidence: causes.Evidence, kind: str) -> None:
     assert causes.classify(evidence).kind == kind
     assert causes.classify(evidence).why
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("x.c:5: error: call to undeclared function 'f' [-Wimplicit-function-declaration]", "clang"),
+        ("error: format string is not a string literal [-Werror,-Wformat-security]", "clang"),
+        ("t.c:7:10: fatal error: 'error.h' file not found", "musl"),
+        ("asm/sigcontext.h:317:8: error: redefinition of 'sigcontext'", "musl"),
+        ("error: use of undeclared identifier 'PATH_MAX'", "musl"),
+        ("configure: error: cannot check for file existence when cross compiling", "no other machine"),
+        ("config.h:92: error: call to undeclared function 'rpl_malloc'", "no other machine"),
+        ("fatal error: 'foo.h' file not found", "by itself"),
+    ],
+)
+def test_what_a_package_wants_is_told_apart(text: str, word: str) -> None:
+    assert word in causes.classify(causes.Evidence("build", OURS, text)).why
+    assert causes.classify(causes.Evidence("build", "perl-5.32", text)).kind == "bootstrap"
 
 
 def test_every_rule_names_a_cause_that_is_one() -> None:
