@@ -327,7 +327,7 @@ def test_a_daemon_that_is_down() -> None:
 def _python_for_anyone() -> str:
     """Return an interpreter that another user can run and that can import what this one can."""
     site = next(path for path in sys.path if path.endswith("site-packages"))
-    probe = "import sh, typer, packaging, platformdirs, filcross"
+    probe = "import typer, packaging, platformdirs, filcross"
     for candidate in (sys.executable, "/usr/bin/python3"):
         done = subprocess.run(
             ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", candidate, "-c", probe],

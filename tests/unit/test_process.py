@@ -57,6 +57,31 @@ def test_lines_come_one_by_one() -> None:
     assert seen == ["one", "two"]
 
 
+def test_input_reaches_the_child_and_may_be_left_unread() -> None:
+    text = "ü\n" * 200_000  # more than a pipe holds
+    assert process.run(["cat"], stdin=text).stdout == text
+    assert process.run(["true"], stdin=text).exit_code == 0
+    assert process.run(["cat"]).stdout == ""
+
+
+def test_a_daemon_that_keeps_the_pipes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_LINGER", 0.1)
+    done = process.run(["sh", "-c", "sleep 60 & echo $!"])
+    os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_what_fails_while_a_line_is_taken_ends_the_child() -> None:
+    pids: list[int] = []
+
+    def take(line: str) -> None:
+        pids.append(int(line))
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match=r"[0-9]+"):
+        process.run(["sh", "-c", "echo $$; sleep 60"], on_stdout=take)
+    assert _gone(*pids)
+
+
 def test_a_missing_program_is_named_with_a_hint() -> None:
     with pytest.raises(MissingRequirementError) as caught:
         process.run(["nix-build", "--version"], env={"PATH": "/nonexistent"})
