@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filcross import __version__, process, resources
+from filcross import __version__, files, process, resources
 from filcross.errors import FilcrossError, UsageError
 from filcross.ports import catalogue
 from filcross.toolchain.install import archive_file
@@ -37,8 +33,6 @@ GENERATOR = "filcross"
 LLVM_VERSION = "20.1.8"
 
 _CLANG_VERSION = re.compile(r"clang version (\d+\.\d+\.\d+)")
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # linux/fs.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,35 +215,15 @@ def _refuse_what_is_not_ours(output: Path) -> None:
 
 def _replace(output: Path, content: Mapping[str, bytes]) -> None:
     """Put a folder with `content` in the place of `output` in one step."""
-    new = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".new", dir=output.parent))
-    try:
+    with files.unfinished(output.parent, f".{output.name}.filcross-") as work:
+        new = work / "new"
         for name, data in content.items():
             file = new / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
             file.chmod(0o644)
         new.chmod(0o755)
-        if output.exists():
-            _exchange(new, output)
-        else:
-            new.rename(output)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two folders atomically (renameat2(2)), or one after the other where the file system cannot."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    status = libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-    if status == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in {errno.EINVAL, errno.ENOSYS}:
-        raise OSError(code, os.strerror(code), str(other))
-    old = other.with_name(f"{one.name}.old")
-    other.rename(old)
-    one.rename(other)
-    old.rename(one)
+        files.put(new, output)
 
 
 @contextlib.contextmanager

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross import process
 from filcross.errors import NothingToJudgeError, UsageError
+from filcross.files import unfinished
 from filcross.matrix.ledger import PASS, PASSING, SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from filcross.matrix.ledger import Ledger, Result
 
@@ -138,14 +139,14 @@ class Export:
     def __init__(self, repository: Path, parent: Path) -> None:
         self._repository = repository
         self._parent = parent
-        self._last: tempfile.TemporaryDirectory[str] | None = None
+        self._last = ExitStack()
 
     def of(self, commit: str) -> Path:
         """Return a folder with the files of `commit`."""
         self.close()
         self._parent.mkdir(parents=True, exist_ok=True)
-        self._last = tempfile.TemporaryDirectory(prefix=f"{commit[:12]}-", dir=self._parent)
-        archive, folder = Path(self._last.name) / "tar", Path(self._last.name) / "nixpkgs"
+        work = self._last.enter_context(unfinished(self._parent, "commit-"))
+        archive, folder = work / "tar", work / "nixpkgs"
         folder.mkdir()
         _git(self._repository, "archive", "--format=tar", f"--output={archive}", commit)
         process.run(["tar", "-xf", archive, "-C", folder])
@@ -154,9 +155,7 @@ class Export:
 
     def close(self) -> None:
         """Remove the folder that is there."""
-        if self._last is not None:
-            self._last.cleanup()
-            self._last = None
+        self._last.close()
 
 
 def _commit(repository: Path, name: str) -> str:

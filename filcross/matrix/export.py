@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import shlex
-import tempfile
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross import resources
 from filcross.errors import UsageError
+from filcross.files import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from filcross.matrix.spec import Spec
     from filcross.pipeline import Prepared
@@ -95,8 +95,8 @@ def write(files: Mapping[str, str], folder: Path) -> None:
     """Write `files` to `folder`, which is new or empty: all of them or none."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
-        fresh = Path(work) / "new"
+    with unfinished(folder.parent, f".{folder.name}.filcross-") as work:
+        fresh = work / "new"
         fresh.mkdir()
         for name, text in files.items():
             (fresh / name).write_text(text, encoding="utf-8")

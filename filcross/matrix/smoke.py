@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from filcross import process
 from filcross.errors import FilcrossError
+from filcross.files import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,12 +45,12 @@ def run(smoke: Smoke, output: Path, outputs: Mapping[str, Path] | None = None) -
     behind, daemons too, is gone afterwards.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="filcross-smoke-", ignore_cleanup_errors=True) as folder,
+        unfinished(Path(tempfile.gettempdir()), "filcross-smoke-") as folder,
         process.no_orphans(),
     ):
-        fill = _filler(Path(folder), {**(outputs or {}), "out": output})
+        fill = _filler(folder, {**(outputs or {}), "out": output})
         for name, text in smoke.files.items():
-            file = Path(folder) / name
+            file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(fill(text), encoding="utf-8")
         command = [fill(word) for word in smoke.serve or smoke.run]
@@ -57,8 +58,8 @@ def run(smoke: Smoke, output: Path, outputs: Mapping[str, Path] | None = None) -
         if not Path(command[0]).is_file():
             return Answer(passed=False, message=f"there is no {command[0]}", printed="")
         if smoke.serve:
-            return _serve(smoke, command, fill(smoke.get), fill(smoke.prints), Path(folder))
-        return _run(smoke, command, fill(smoke.prints), Path(folder))
+            return _serve(smoke, command, fill(smoke.get), fill(smoke.prints), folder)
+        return _run(smoke, command, fill(smoke.prints), folder)
 
 
 def _filler(folder: Path, outputs: Mapping[str, Path]) -> Callable[[str], str]:

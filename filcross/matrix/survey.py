@@ -9,7 +9,6 @@ derivation, what the two say is compared (`filcross.matrix.flavour`).
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filcross import files
 from filcross.errors import NothingToJudgeError
 from filcross.matrix import flavour, flavour_run
 from filcross.nix import graph, languages, sweep
@@ -171,7 +171,7 @@ def run(
             sweep.sweep(asked, names, only=only, jobs=jobs, into=answers, on_progress=count)
             tell(f"reading the derivations of {question.platform}")
             known[label] = _languages(answers, asked, _configuration(question.platform))
-            _remove(store)
+            files.remove(store)
     # What needs another language on the reference is counted with those, whatever Fil-C's overlay says to it.
     needy = {name for name, found in known.get("reference", {}).items() if found}
     unexplained = [name for name in names if name not in needy and _is_mute(state, name)]
@@ -198,28 +198,17 @@ def _sides(
 @contextlib.contextmanager
 def _stores() -> Iterator[Callable[[str], Path]]:
     """Yield what makes folders for stores: in memory where there is room, for Nix waits for slow disks."""
-    parent = None
+    parent = Path(tempfile.gettempdir())
     with contextlib.suppress(OSError):
         if shutil.disk_usage(_MEMORY_FOLDER).free >= _ROOM:
-            parent = str(_MEMORY_FOLDER)
-    folder = Path(tempfile.mkdtemp(prefix="filcross-survey-", dir=parent))
+            parent = _MEMORY_FOLDER
+    with files.unfinished(parent, "filcross-survey-") as folder:
 
-    def make(name: str) -> Path:
-        (folder / name).mkdir()
-        return folder / name
+        def make(name: str) -> Path:
+            (folder / name).mkdir()
+            return folder / name
 
-    try:
         yield make
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a store: Nix leaves its folders without the right to write."""
-    for place, _, _ in os.walk(folder):
-        with contextlib.suppress(OSError):
-            Path(place).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _configuration(platform: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, process, resources
 from filcross.errors import MissingRequirementError, UsageError
+from filcross.files import unfinished
 from filcross.nixpkgs import changes, edits, patch
 from filcross.toolchain import releases
 
@@ -86,8 +86,8 @@ def export(checkout: Checkout, output: Path) -> Series:
     commits, left_out = _Writer(checkout, current, table).write()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-            repository, folder = Path(scratch) / "repository", Path(scratch) / "mails"
+        with unfinished(target.parent, f".{target.name}.filcross-") as work:
+            repository, folder = work / "repository", work / "mails"
             base = _base(checkout, current, commits)
             names = _Mailer(repository, author, table["date"]).write(base, commits, folder)
             mails = tuple(
