@@ -43,8 +43,8 @@ def make_spec(file: Path, toolchains: Mapping[str, Path], trees: Sequence[Path],
     return file
 
 
-def matrix(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
-    done = run("matrix", *arguments, "--json")
+def matrix(*arguments: str | Path, cwd: Path | None = None) -> tuple[int, dict[str, Any], str]:
+    done = run("matrix", *arguments, "--json", cwd=cwd)
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 

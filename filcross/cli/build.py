@@ -119,13 +119,14 @@ def build(
     prepared = pipeline.prepare(settings, output.say)
     seed = functools.partial(_seed, prepared, output, seed_suite or []) if seed_sources else None
     output.say(f"building {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
+    warn, warnings = output.remembering()
     with progress.watcher(output) as watcher:
         built = pipeline.build(
             prepared,
             attributes,
             watcher=watcher,
             seed=seed,
-            warn=output.warn,
+            warn=warn,
             keep_going=not fail_fast,
             allowed_languages=allow_language or [],
         )
@@ -146,7 +147,7 @@ def build(
         output.result(report_text.render(report, verbose=verbose, paint=paint))
         report_document = report_json.render(report)
         code = code or report.exit_code
-    output.document("build", _document(prepared, built, links, report_document, code))
+    output.document("build", _document(prepared, built, links, report_document, code, warnings))
     if code:
         raise typer.Exit(code)
 
@@ -207,10 +208,12 @@ def _document(
     links: Mapping[str, Path],
     report: Mapping[str, Any] | None,
     code: int,
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     toolchain = prepared.toolchain
     return {
         "exit_code": code,
+        "warnings": list(warnings),
         "nixpkgs": {
             "kind": prepared.source.kind,
             "path": str(prepared.source.path),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from filcross.config import Settings
+    from filcross.elf.waivers import Waiver
     from filcross.matrix.compare import Change
     from filcross.matrix.ledger import Ledger, Result, Run
     from filcross.matrix.outcomes import CellOutcome
@@ -53,6 +54,10 @@ LedgerOption = Annotated[
 ]
 SpecOption = Annotated[
     Path, typer.Option("--spec", metavar="FILE", help="The matrix file.", show_default="ci/matrix.toml")
+]
+WaiversOption = Annotated[
+    Path | None,
+    typer.Option("--waivers", metavar="FILE", help="More accepted findings, as for `filcross verify`."),
 ]
 DEFAULT_SPEC = Path("ci/matrix.toml")
 _MINUTE = 60.0
@@ -111,6 +116,7 @@ def run(
     fail_on: Annotated[
         str, typer.Option(metavar="regression|any", help="What makes the exit code 1.")
     ] = "regression",
+    more_waivers: WaiversOption = None,
     store: Annotated[
         str | None, typer.Option(metavar="auto|system|private", help="Which Nix store builds go to.")
     ] = None,
@@ -145,6 +151,7 @@ def run(
     part = specs.parse_shard(shard)
     _check_minutes("--time-limit", time_limit, least=0.0)
     _check_minutes("--build-timeout", build_timeout, least=1 / _MINUTE)
+    accepted = _waivers(more_waivers)
     matrix = specs.read(spec)
     given = {
         "builders": builders,
@@ -166,7 +173,7 @@ def run(
             which,
             settings=lambda wishes: _settings(wishes, store),
             today=_today(),
-            options=running.Options(jobs, attempts, retry, deadline),
+            options=running.Options(jobs, attempts, retry, deadline, accepted),
             reporter=running.Reporter(
                 out.say, lambda result: out.say(_line(result)), stack.enter_context(progress.watcher(out))
             ),
@@ -219,6 +226,7 @@ def diff(
     del debug
     from filcross.matrix import compare
     from filcross.matrix import ledger as ledgers
+    from filcross.report.text import printable
 
     out = Output(as_json, verbose, quiet)
     with ledgers.open_ledger(_ledger_file(ledger)) as book:
@@ -229,7 +237,7 @@ def diff(
         if change.kind != compare.SAME or verbose:
             out.result(f"{paint(change.kind, _STYLE.get(change.kind, 'bold'))} {change.cell}")
             for line in change.why:
-                out.result(f"  {line}")
+                out.result(f"  {printable(line)}")
     kinds = [change.kind for change in changes]
     out.result(
         ", ".join(f"{kinds.count(kind)} {kind}" for kind in compare.KINDS if kind in kinds) or "nothing"
@@ -294,6 +302,7 @@ def bisect(
     spec: Annotated[
         Path | None, typer.Option("--spec", metavar="FILE", help="A matrix file with the smoke test to run.")
     ] = None,
+    more_waivers: WaiversOption = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -314,6 +323,7 @@ def bisect(
 
     out = Output(as_json, verbose, quiet)
     check_attributes([attribute])
+    accepted = _waivers(more_waivers)
     test = specs.read(spec).smoke.get(attribute) if spec is not None else None
     suites = tuple(seed_suite or ())
     if toolchains:
@@ -326,7 +336,13 @@ def bisect(
     else:
         candidates = searching.revisions(Path(tree), good, bad)
     out.say(f"bisect: {len(candidates)} candidates, about {len(candidates).bit_length() + 1} steps")
-    facts = [asdict(test) if test is not None else None, bootstrap, suites, tree if toolchains else ""]
+    facts: list[object] = [
+        asdict(test) if test is not None else None,
+        bootstrap,
+        suites,
+        tree if toolchains else "",
+    ]
+    facts += [[waiver.code, waiver.path] for waiver in accepted]
     name = searching.name_of(attribute, good, bad, facts)
     with ExitStack() as stack:
         file = _ledger_file(ledger)
@@ -351,7 +367,7 @@ def bisect(
                 which,
                 settings=lambda wishes: _settings(wishes, None),
                 today=_today(),
-                options=running.Options(),
+                options=running.Options(waivers=accepted),
                 reporter=reporter,
             )
             return searching.answer(book, trial, cell.name) or searching.UNKNOWN
@@ -414,12 +430,10 @@ def merge(
     added = []
     with ExitStack() as stack:
         others = [stack.enter_context(ledgers.open_ledger(source)) for source in sources]
-        stack.enter_context(ledgers.alone(ledger))
-        book = stack.enter_context(ledgers.open_ledger(ledger, make=True))
-        for source, other in zip(sources, others, strict=True):
-            fresh = book.take(other)
-            out.result(f"{source}: {fresh[0]} runs and {fresh[1]} results are new")
-            added.append({"ledger": str(source), "runs": fresh[0], "results": fresh[1]})
+        taken = stack.enter_context(ledgers.joining(ledger)).take(others)
+    for source, (runs_, results) in zip(sources, taken, strict=True):
+        out.result(f"{source}: {runs_} runs and {results} results are new")
+        added.append({"ledger": str(source), "runs": runs_, "results": results})
     out.document("matrix merge", {"ledger": str(ledger), "merged": added})
 
 
@@ -493,6 +507,7 @@ def smoke(
 
     from filcross.matrix import smoke as testing
     from filcross.matrix import spec as specs
+    from filcross.report.text import printable
 
     out = Output(as_json, verbose, quiet)
     tests = specs.read(spec).smoke
@@ -502,7 +517,7 @@ def smoke(
         raise UsageError(f"{output} is no folder", hint="name an output of `filcross build`")
     answer = testing.run(tests[attribute], output.absolute())
     for line in answer.printed.splitlines():
-        out.result(f"  {line}")
+        out.result(f"  {printable(line)}")
     out.result(
         f"{paint('pass' if answer.passed else 'fail', 'good' if answer.passed else 'bad')} {answer.message}"
     )
@@ -526,13 +541,27 @@ def _today() -> Any:  # noqa: ANN401  (a date)
 
 
 def _settings(wishes: Mapping[str, str | None], store: str | None) -> Settings:
-    """Return the settings for a cell: what the matrix says, and of the user's own files only the store."""
+    """Return the settings for a cell: what the matrix says, and of the user's own files only the store.
+
+    So a matrix means the same on every machine: ports and knobs of the user's own do not count.
+    """
     from dataclasses import replace
 
     from filcross import config
 
     chosen: dict[str, Any] = {name: config.Setting(value, "the matrix") for name, value in wishes.items()}
-    return replace(config.load({"store": store}), **chosen, ports=())
+    return replace(config.load({"store": store}), **chosen, ports=(), knobs=())
+
+
+def _waivers(more: Path | None) -> tuple[Waiver, ...]:
+    """Return the findings that the project and the user accept, and those of the file `more`."""
+    from filcross import config
+    from filcross.elf import waivers
+
+    return (
+        *waivers.from_tables(config.tables("waiver")),
+        *(waivers.read_waivers(more) if more is not None else ()),
+    )
 
 
 def _pass_on(given: Mapping[str, str], store: str | None) -> None:
@@ -579,13 +608,15 @@ def _choose(book: Ledger, matrix: Spec, part: tuple[int, int], name: str | None,
 
 
 def _line(result: Result) -> str:
+    from filcross.report.text import printable
+
     words = {"pass": "good", "fail": "bad", "blocked": "warn", "skipped": "dim"}
     known = ", known" if result.known else ""
     culprit = f" [{result.culprit.rsplit('/', maxsplit=1)[-1]}]" if result.culprit else ""
     cause = f" ({result.cause})" if result.cause else ""
     return (
         f"{paint(result.status, words[result.status])} {result.cell}: "
-        f"{result.stage}: {result.message}{culprit}{cause}{known}"
+        f"{result.stage}: {printable(result.message)}{printable(culprit)}{cause}{known}"
     )
 
 
@@ -595,12 +626,13 @@ def _counts_text(counts: Mapping[str, int]) -> str:
 
 def _show_summary(out: Output, found: Sequence[CellOutcome]) -> None:
     from filcross.matrix import compare, outcomes
+    from filcross.report.text import printable
 
     for item in found:
         if item.outcome in (outcomes.REGRESSION, outcomes.FLAKY) and item.result is not None:
             out.result(f"{paint(item.outcome, _STYLE[item.outcome])} {item.cell}")
             for line in compare.reasons(item.result):
-                out.result(f"  {line}")
+                out.result(f"  {printable(line)}")
     out.result(_counts_text(outcomes.counts(found)))
 
 

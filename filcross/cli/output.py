@@ -15,7 +15,7 @@ import typer
 from filcross.errors import FilcrossError, MissingRequirementError, NothingToJudgeError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SCHEMA_VERSION = 1
 INTERRUPTED = 130
@@ -66,6 +66,16 @@ class Output:
     def warn(self, text: str) -> None:
         """Tell a person about something that matters, even with --quiet."""
         _write(f"{paint('warning:', 'warn')} {text}")
+
+    def remembering(self) -> tuple[Callable[[str], None], list[str]]:
+        """Return what warns as `warn` does, and the list of the warnings so far, for the document."""
+        said: list[str] = []
+
+        def warn(text: str) -> None:
+            said.append(text)
+            self.warn(text)
+
+        return warn, said
 
     def result(self, text: str) -> None:
         """Show the result to a person (also with --quiet, unless it went out as JSON)."""

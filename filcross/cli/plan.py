@@ -98,11 +98,12 @@ def plan(
     )
     prepared = pipeline.prepare(settings, output.say)
     output.say(f"planning {', '.join(dict.fromkeys(attributes))} of pkgsCross.filc")
-    found, failures = pipeline.plan(prepared, attributes, ask_caches=not no_caches, warn=output.warn)
+    warn, warnings = output.remembering()
+    found, failures = pipeline.plan(prepared, attributes, ask_caches=not no_caches, warn=warn)
     refused = any(item.language not in allowed for item in found.boundaries)
     code = BuildFailedError.exit_code if failures else 0
     code = VerdictError.exit_code if refused else code
-    document = _document(prepared, found, failures, code)
+    document = {"warnings": warnings, **_document(prepared, found, failures, code)}
     for target in reports or []:
         files.write(target, _content(target, found, document))
     output.result(report.text(found, verbose=verbose, paint=paint))

@@ -19,7 +19,7 @@ from filcross import __version__, resources
 from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 APPLICATION_ID = 0x46434C31  # "FCL1": a ledger, and the form of its tables
@@ -28,6 +28,7 @@ PLACES = {"last": -1, "previous": -2}
 """Names that stand for a run by its place, and that no run can have."""
 _SLASHES = 2  # in a cell's name
 _FAMILY = 0xFFFFFF00  # of the application id: "FCL"
+_MAGIC = b"SQLite format 3\0"
 
 PASS, FAIL, BLOCKED, SKIPPED = "pass", "fail", "blocked", "skipped"
 PASSING = ("source", "machine")
@@ -233,41 +234,33 @@ class Ledger:
         rows = self._connection.execute("SELECT derivation, message, tail, cause, why FROM failure")
         return {row[0]: FailedDerivation(row[0], row[1], tuple(json.loads(row[2])), *row[3:]) for row in rows}
 
-    def take(self, other: Ledger) -> tuple[int, int]:
-        """Take over all that `other` has and this one lacks; return how many runs and results that were.
+    def take(self, others: Iterable[Ledger]) -> list[tuple[int, int]]:
+        """Take over all that `others` have and this one lacks; return how many runs and results of each.
 
         Runs of the same name are shards of one run: what they plan is joined. It is one transaction: all is
         taken or nothing. Raises `UsageError` when runs of one name are of different matrices.
         """
-        theirs, all_results = other.runs(), other.results()
-        failures = tuple(other.failures().values())
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            return self._take(other.file, theirs, all_results, failures)
+            return [(0, 0) if other.file.samefile(self.file) else self._take(other) for other in others]
 
-    def _take(
-        self,
-        source: Path,
-        theirs: Sequence[Run],
-        results: Sequence[Result],
-        failures: Sequence[FailedDerivation],
-    ) -> tuple[int, int]:
+    def _take(self, other: Ledger) -> tuple[int, int]:
         mine = {run.name: run for run in self.runs()}
         runs = 0
-        for run in theirs:
+        for run in other.runs():
             there = mine.get(run.name)
             if there is not None and there.spec != run.spec:
                 raise UsageError(
-                    f"run `{run.name}` is of another matrix in {source}", hint="merge shards of one run"
+                    f"run `{run.name}` is of another matrix in {other.file}", hint="merge shards of one run"
                 )
             if there is None:
                 self._begin_again(run)
                 runs += 1
             else:
                 self._widen(run)
-        seen = {(item.run, item.cell, item.attempt, item.at) for item in self.results()}
-        fresh = [r for r in results if (r.run, r.cell, r.attempt, r.at) not in seen]
-        self._insert(fresh, failures)
+        seen = set(self._connection.execute("SELECT run, cell, attempt, at FROM result"))
+        fresh = [r for r in other.results() if (r.run, r.cell, r.attempt, r.at) not in seen]
+        self._insert(fresh, tuple(other.failures().values()))
         return runs, len(fresh)
 
     def _begin_again(self, run: Run) -> None:
@@ -330,11 +323,13 @@ def _result(row: Sequence[Any]) -> Result:
 def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
     """Open the ledger `file`; with `make`, a new one where there is none.
 
-    Raises `UsageError` for a file that is not there, `UnsupportedInputError` for one that is no ledger,
-    `MissingRequirementError` where another process holds it too long.
+    Raises `UsageError` for a file that is not there, `UnsupportedInputError` for one that is no ledger, or
+    one with other tables, `MissingRequirementError` where it cannot be used: another process holds it too
+    long, there is no room or no permission.
     """
     if not file.exists() and not make:
         raise UsageError(f"there is no ledger {file}", hint="`filcross matrix run` makes one (--ledger FILE)")
+    _refuse_others(file)
     if make:
         file.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -346,7 +341,10 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
             connection.close()
     except sqlite3.OperationalError as error:
         raise MissingRequirementError(
-            f"the ledger {file} cannot be used: {error}", hint="check its folder, and who else uses it"
+            f"the ledger {file} cannot be used: {error}",
+            hint="make room; what was written stays, and the same command goes on"
+            if "full" in str(error)
+            else "check its folder, and who else uses it",
         ) from error
     except sqlite3.DatabaseError as error:
         if "malformed" in str(error):
@@ -354,15 +352,25 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
         raise _no_ledger(file) from error
 
 
+def _refuse_others(file: Path) -> None:
+    """Raise `UnsupportedInputError` for what is no SQLite file, before anything is made beside it."""
+    if not file.exists():
+        return
+    if not file.is_file():
+        raise UnsupportedInputError(f"{file} is no file, and a ledger is one", hint="name another --ledger")
+    with file.open("rb") as handle:
+        if handle.read(len(_MAGIC)) not in (_MAGIC, b""):
+            raise _no_ledger(file)
+
+
 def _prepare(file: Path, connection: sqlite3.Connection, *, make: bool) -> None:
     if _is_ledger(file, connection):
         return
     if not make:
         raise _no_ledger(file)
-    schema = (resources.data_dir() / "ledger.sql").read_text(encoding="utf-8")
     try:
         connection.executescript(
-            f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
+            f"BEGIN IMMEDIATE;\n{_schema()}\nPRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
         )
     except sqlite3.OperationalError:
         connection.rollback()
@@ -370,10 +378,15 @@ def _prepare(file: Path, connection: sqlite3.Connection, *, make: bool) -> None:
             raise
 
 
+def _schema() -> str:
+    return (resources.data_dir() / "ledger.sql").read_text(encoding="utf-8")
+
+
 def _is_ledger(file: Path, connection: sqlite3.Connection) -> bool:
     """Return whether a file is a ledger, and not an empty file; anything else is refused."""
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     if identity == APPLICATION_ID:
+        _check_tables(file, connection)
         return True
     if identity & _FAMILY == APPLICATION_ID & _FAMILY:
         raise UnsupportedInputError(
@@ -386,6 +399,60 @@ def _is_ledger(file: Path, connection: sqlite3.Connection) -> bool:
     return False
 
 
+def _check_tables(file: Path, connection: sqlite3.Connection) -> None:
+    """Raise `UnsupportedInputError` for a ledger whose tables have other columns than `ledger.sql` says."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(_schema())
+        wanted = _columns(model)
+    wrong = _first_difference(wanted, _columns(connection))
+    if not wrong:
+        return
+    writers = ""
+    with contextlib.suppress(sqlite3.Error):
+        writers = ", ".join(str(name) for (name,) in connection.execute("SELECT DISTINCT version FROM run"))
+    raise UnsupportedInputError(
+        f"{file} is no ledger as filcross {__version__} writes it: {wrong}",
+        hint=f"it was damaged, or written by another filcross ({writers or 'which it does not say'}):"
+        " use that one, or name another --ledger",
+    )
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """Return the tables of a ledger, but those of SQLite itself, and their columns in order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table, column in connection.execute(
+        "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c"
+        " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY t.name, c.cid"
+    ):
+        found[table] = (*found.get(table, ()), column)
+    return found
+
+
+def _first_difference(wanted: Mapping[str, tuple[str, ...]], there: Mapping[str, tuple[str, ...]]) -> str:
+    for table, columns in wanted.items():
+        if table not in there:
+            return f"it has no table `{table}`"
+        if lacks := [column for column in columns if column not in there[table]]:
+            return f"its table `{table}` has no column `{lacks[0]}`"
+        if there[table] != columns:
+            return f"its table `{table}` has the columns {', '.join(there[table])}"
+    return ""
+
+
+@contextlib.contextmanager
+def joining(file: Path) -> Iterator[Ledger]:
+    """Open the ledger `file` for `Ledger.take`; one that is new is gone again if that fails."""
+    with alone(file):
+        fresh = not file.exists()
+        try:
+            with open_ledger(file, make=True) as book:
+                yield book
+        except BaseException:
+            if fresh:
+                file.unlink(missing_ok=True)
+            raise
+
+
 def _damaged(file: Path, why: str) -> UnsupportedInputError:
     return UnsupportedInputError(
         f"the ledger {file} is damaged: {why}",
@@ -395,7 +462,7 @@ def _damaged(file: Path, why: str) -> UnsupportedInputError:
 
 def _no_ledger(file: Path) -> UnsupportedInputError:
     return UnsupportedInputError(
-        f"{file} is no ledger of this version of filcross", hint="name another file, or remove it"
+        f"{file} is no ledger of filcross", hint="name another file (--ledger), or remove this one"
     )
 
 
@@ -405,6 +472,7 @@ def alone(file: Path) -> Iterator[None]:
 
     The lock is the kernel's, so a run that was killed holds nothing.
     """
+    _refuse_others(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(f"{file.name}.lock").open("a") as handle:
         try:

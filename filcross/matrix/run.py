@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross import __version__, pipeline
-from filcross.elf.verdict import BAD, GOOD, UNSEEN
+from filcross.elf import waivers
+from filcross.elf.verdict import GOOD, UNSEEN
 from filcross.errors import FilcrossError
 from filcross.matrix import causes, smoke
 from filcross.matrix.ledger import (
@@ -31,6 +32,7 @@ from filcross.matrix.ledger import (
 )
 from filcross.nix import build as nix_build
 from filcross.nix import evaluate, graph, languages
+from filcross.report import text as report_text
 from filcross.report.json import render
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from filcross.config import Settings
     from filcross.elf.verdict import Report
+    from filcross.elf.waivers import Waiver
     from filcross.matrix.ledger import Run
     from filcross.matrix.spec import Cell, Spec
     from filcross.nix.build import BuildResult, Watcher
@@ -53,13 +56,15 @@ CHUNK = 50
 class Options:
     """How to run: `jobs` cells side by side, `attempts` at what fails, `retry` of known results.
 
-    After `deadline` (as `time.monotonic` counts) nothing new is begun.
+    After `deadline` (as `time.monotonic` counts) nothing new is begun. `waivers` are the findings that the
+    project accepts.
     """
 
     jobs: int = 1
     attempts: int = 1
     retry: bool = False
     deadline: float | None = None
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,7 @@ class _Group:
             if self.libc is None:
                 self.libc = pipeline.libc(prepared, pipeline.roots_of(prepared, []))
             report = pipeline.inspect(prepared, pipeline.Built((built,), (), self.libc))
+            report = waivers.apply(report, self.options.waivers, self.today)
         except FilcrossError as error:
             return draft.result(FAIL, VERIFY, cause=causes.of_error(error), message=error.message), ()
         details: dict[str, Any] = {
@@ -267,14 +273,15 @@ class _Group:
                 FAIL, VERIFY, cause=cause.kind, culprit=culprit, message=message, details=details
             )
             return result, ()
+        accepted = f"; accepted only by waivers: {report.accepted}" if report.accepted else ""
         test = self.spec.smoke.get(draft.cell.attribute)
         if test is None:
             message = "built and judged" if report.files else "built; it holds no ELF file"
-            return draft.result(PASS, VERIFY, message=message, details=details), ()
+            return draft.result(PASS, VERIFY, message=f"{message}{accepted}", details=details), ()
         answer = smoke.run(test, _main_output(built), built.outputs)
         details["printed"] = answer.printed
         if answer.passed:
-            return draft.result(PASS, SMOKE, message=answer.message, details=details), ()
+            return draft.result(PASS, SMOKE, message=f"{answer.message}{accepted}", details=details), ()
         cause = causes.classify(causes.Evidence(SMOKE, text=answer.printed, simulated=simulated))
         details["why"] = cause.why
         return draft.result(FAIL, SMOKE, cause=cause.kind, message=answer.message, details=details), ()
@@ -298,12 +305,14 @@ def _failures(built: BuildResult, *, simulated: bool) -> list[FailedDerivation]:
 
 
 def _accusation(report: Report) -> tuple[str, str]:
-    """Return the worst file of a report, and the finding that speaks most against it, in a sentence."""
-    bad = [file for file in report.files if file.verdict in BAD and not file.accepted]
-    unclear = [file for file in report.files if file.verdict not in GOOD and not file.accepted]
-    if not bad and not unclear:
-        return "", "there were files that could not be looked at"
-    file = (bad or unclear)[0]
+    """Return the worst file of a report, and what speaks most against it, in a sentence."""
+    order = ("bad", "open")
+    accused = [file for file in report.files if file.outcome in order]
+    if not accused:
+        return "", report_text.conclusion(report)
+    file = min(accused, key=lambda item: order.index(item.outcome))
+    if file.verdict in GOOD:
+        return file.path, report_text.conclusion(report)
     rank = {"error": 0, "unknown": 1}
     findings = sorted(file.findings, key=lambda item: rank.get(item.severity, 2))
     if not findings:
@@ -341,7 +350,14 @@ class _Draft:
     def key(self) -> str:
         """A hash of all that the result depends on."""
         test = self.group.spec.smoke.get(self.cell.attribute)
-        facts = [self.derivation, asdict(test) if test is not None else None, __version__]
+        facts: list[object] = [self.derivation, asdict(test) if test is not None else None, __version__]
+        accepted = [
+            (waiver.code, waiver.path)
+            for waiver in self.group.options.waivers
+            if waiver.expires is None or waiver.expires >= self.group.today
+        ]
+        if accepted:
+            facts.append(accepted)
         return (
             hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest() if self.derivation else ""
         )

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross import resources
 from filcross.errors import UsageError
+from filcross.files import put, unfinished
 from filcross.matrix import compare, outcomes
 from filcross.matrix.ledger import BLOCKED, FAIL, PASS, SKIPPED
 from filcross.report import junit, page, picture
+from filcross.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,23 +55,15 @@ def write(ledger: Ledger, run: Run, output: Path) -> list[Path]:
     if output.exists() and not (output / MARK).is_file() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} holds something else", hint="name a new folder")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
-        fresh = Path(work) / "new"
+    with unfinished(output.parent, f".{output.name}.filcross-") as work:
+        fresh = work / "new"
         fresh.mkdir()
         for name, content in files(ledger, run).items():
             place = fresh / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(content, encoding="utf-8")
         (fresh / MARK).write_text("a site of `filcross matrix report`, replaced by the next one\n")
-        old = Path(work) / "old"
-        try:
-            if output.exists():
-                output.rename(old)
-            fresh.rename(output)
-        except BaseException:
-            if old.exists() and not output.exists():
-                old.rename(output)
-            raise
+        put(fresh, output)
     return [output / name for name in ("index.html", "junit.xml", "summary.md")]
 
 
@@ -214,11 +207,12 @@ def _cell(run: Run, item: CellOutcome, history: Sequence[Result]) -> str:
         result=result,
         why=details.get("why", ""),
         changes=changes,
-        log=details.get("log", []),
+        log=[line.expandtabs() for line in details.get("log", [])],
         command=details.get("command", ""),
         files=sorted(judged, key=lambda file: (not file["findings"], file["path"])),
         picture=Markup(_picture(judged)),  # noqa: S704  (SVG of our own, with escaped texts)
-        printed=details.get("printed", ""),
+        accepted=details.get("report", {}).get("accepted", 0),
+        printed=[line.expandtabs() for line in details.get("printed", "").splitlines()],
         history=[past for past in history if past.at <= (result.at if result is not None else "~")],
     )
     return page.render(item.cell, body)
@@ -228,21 +222,26 @@ def _picture(files: Sequence[Mapping[str, Any]]) -> str:
     """Return who loads whom among the files of a result, or an empty text where nobody loads anything."""
     nodes: dict[str, picture.Node] = {}
     edges: dict[tuple[str, str], None] = {}
+    same = picture.links(file["path"] for file in files)
     for file in files:
         if not file["libraries"] and not file["loader"]:
             continue
-        nodes[file["path"]] = picture.Node(
-            file["path"], Path(file["path"]).name, file["verdict"], file["path"]
-        )
+        nodes[file["path"]] = _node(file["path"], file["verdict"])
         for library in file["libraries"]:
-            name = library["path"] or library["name"]
+            path = library["path"] or library["name"]
+            name = same.get(path, path)
             tone = library["verdict"] or ("unknown" if library["path"] else "missing")
-            nodes.setdefault(name, picture.Node(name, Path(name).name, tone, name))
-            edges[library["needed_by"] or file["path"], name] = None
+            nodes.setdefault(name, _node(name, tone))
+            needed_by = library["needed_by"] or file["path"]
+            edges[same.get(needed_by, needed_by), name] = None
     if not edges or len(nodes) > _PICTURED:
         return ""
     known = [edge for edge in edges if edge[0] in nodes and edge[1] in nodes]
     return picture.draw(list(nodes.values()), known, description="Files and the libraries that they load")
+
+
+def _node(path: str, tone: str) -> picture.Node:
+    return picture.Node(path, printable(Path(path).name), tone, printable(path))
 
 
 def _junit(run: Run, found: Sequence[CellOutcome]) -> str:

@@ -114,14 +114,30 @@ def derivations(
     failures are collected.
     """
     check_attributes(attributes)
+    said: list[str] = []
+    found = _derivations(nix, packages, attributes, roots, refuse_unknown=refuse_unknown, said=said)
+    if warn is not None:
+        for warning in port_warnings("".join(said)):
+            warn(warning)
+    return found
+
+
+def _derivations(
+    nix: Nix,
+    packages: PackageSet,
+    attributes: Sequence[str],
+    roots: Path,
+    *,
+    refuse_unknown: bool,
+    said: list[str],
+) -> tuple[dict[str, str], list[EvaluationFailure]]:
+    """Evaluate attributes, together as far as they do not fail; `said` gets Nix' messages."""
     roots.mkdir(parents=True, exist_ok=True)
     found: dict[str, str] = {}
     failures: list[EvaluationFailure] = []
     arguments = {**packages.arguments(), "wanted": _wanted(attributes)}
     together = nix.instantiate(entry_file(), ["selected"], arguments=arguments, roots=roots / "drv")
-    if warn is not None:
-        for warning in port_warnings(together.stderr):
-            warn(warning)
+    said.append(together.stderr)
     lines = together.stdout.split("\n")[:-1]
     if together.exit_code == 0 and len(lines) == len(attributes):
         for attribute, line in zip(attributes, lines, strict=True):
@@ -130,21 +146,12 @@ def derivations(
     if len(attributes) > _TOGETHER:  # one that fails costs the evaluation of its half only
         middle = len(attributes) // 2
         for number, half in enumerate((attributes[:middle], attributes[middle:])):
-            more, others = derivations(
-                nix, packages, half, roots=roots / str(number), refuse_unknown=refuse_unknown
+            more, others = _derivations(
+                nix, packages, half, roots / str(number), refuse_unknown=refuse_unknown, said=said
             )
             found.update(more)
             failures += others
         return found, failures
-    return _one_by_one(nix, packages, attributes, roots, refuse_unknown=refuse_unknown)
-
-
-def _one_by_one(
-    nix: Nix, packages: PackageSet, attributes: Sequence[str], roots: Path, *, refuse_unknown: bool
-) -> tuple[dict[str, str], list[EvaluationFailure]]:
-    """Evaluate each attribute by itself; see `derivations`."""
-    found: dict[str, str] = {}
-    failures: list[EvaluationFailure] = []
     for attribute in attributes:
         done = nix.instantiate(
             entry_file(),
@@ -152,6 +159,7 @@ def _one_by_one(
             arguments=packages.arguments(),
             roots=roots / f"drv-{attribute}",
         )
+        said.append(done.stderr)
         lines = done.stdout.split("\n")[:-1]
         if done.exit_code == 0 and len(lines) == 1:
             found[attribute] = derivation(lines[0])

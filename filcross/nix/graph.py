@@ -245,7 +245,10 @@ def _variables(text: str, start: int) -> Callable[[str], str]:
 
     if '("__json","' not in text:
         return plain
-    structured = json.loads(plain("__json"))
+    try:
+        structured = dict(json.loads(plain("__json")))
+    except (ValueError, TypeError):  # a variable that happens to have this name: Nix instantiates it, too
+        return plain
 
     def from_json(name: str) -> str:
         value = structured.get(name) or ""

@@ -44,7 +44,7 @@ def _picture(report: Report) -> tuple[str, int]:
     """Return a picture of the processes (empty: there is none), and how many files it leaves out."""
     wanted = [file for file in report.files if file.kind in _PICTURED and not _is_alone(file)]
     wanted.sort(key=lambda file: (file.outcome not in ("bad", "open"), file.path))
-    same = _links(report)
+    same = picture.links(file.path for file in report.files)
     nodes: dict[str, picture.Node] = {}
     edges: dict[tuple[str, str], None] = {}
     left_out = 0
@@ -63,18 +63,6 @@ def _picture(report: Report) -> tuple[str, int]:
     described = f"Who loads whom: {len(nodes)} files and {len(edges)} arrows, as in the tables of the files"
     ends = [edge for edge in edges if edge[0] in nodes and edge[1] in nodes]
     return picture.draw(list(nodes.values()), ends, description=described), left_out
-
-
-def _links(report: Report) -> dict[str, str]:
-    """Return which file of the report the links to it are, told by the names: libz.so.1 of libz.so.1.3."""
-    files = {file.path for file in report.files}
-    longer: dict[str, set[str]] = {}
-    for path in files:
-        short = path
-        while ".so." in posixpath.basename(short):
-            short = short.rpartition(".")[0]
-            longer.setdefault(short, set()).add(path)
-    return {link: paths.pop() for link, paths in longer.items() if len(paths) == 1 and link not in files}
 
 
 def _is_alone(file: FileReport) -> bool:

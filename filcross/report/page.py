@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import posixpath
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ def render(title: str, body: str, *, script: str = "") -> str:
 def fill(template: str, **values: object) -> str:
     """Return a template of `filcross/data/page/`, filled in; text among `values` is escaped.
 
-    Filters: `shown` (no control characters), `base` (of a path), `short` (a store path without its hash).
+    Filters: `shown` (no control characters), `base` (of a path), `short` (a store path without its hash),
+    `markdown` (nothing in it means anything in Markdown).
     What is HTML already (from `fill` itself) is passed as `markupsafe.Markup`.
     """
     return _environment().get_template(template).render(values)
@@ -60,8 +62,18 @@ def _environment() -> Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"shown": printable, "base": posixpath.basename, "short": _short}
+    environment.filters |= {
+        "shown": printable,
+        "base": posixpath.basename,
+        "short": _short,
+        "markdown": _markdown,
+    }
     return environment
+
+
+def _markdown(text: str) -> str:
+    """Return text without control characters, and with a backslash before what Markdown would act upon."""
+    return re.sub(r"[\\`*_{}\[\]()#!|~]", r"\\\g<0>", printable(text))
 
 
 def _short(path: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -96,6 +97,18 @@ def draw(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, description
         boxes=boxes,
         lines=lines,
     )
+
+
+def links(paths: Iterable[str]) -> dict[str, str]:
+    """Return which of the files at `paths` links to them are, told by the names: libz.so.1 of libz.so.1.3."""
+    files = set(paths)
+    longer: dict[str, set[str]] = {}
+    for path in files:
+        short = path
+        while ".so." in posixpath.basename(short):
+            short = short.rpartition(".")[0]
+            longer.setdefault(short, set()).add(path)
+    return {link: found.pop() for link, found in longer.items() if len(found) == 1 and link not in files}
 
 
 def _tone(text: str) -> str:

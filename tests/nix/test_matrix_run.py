@@ -93,6 +93,38 @@ def test_a_planted_native_library_is_named_with_its_cause(simulator: Toolchain, 
     assert failure is not None
     assert failure.get("type") == "regression"
     assert "**regression** tree/simulator/liar" in (site / "summary.md").read_text()
+    check_waivers(tmp_path, ledger, spec)
+
+
+def check_waivers(project: Path, ledger: Path, spec: Path) -> None:
+    """What the project accepts passes, and is counted; when that changes, it is judged again."""
+    with ledgers.open_ledger(ledger) as book:
+        (file,) = book.results("tuesday", attribute="liar")[-1].details["report"]["files"]
+    codes = [finding["code"] for finding in file["findings"] if finding["severity"] == "error"]
+    assert len(codes) > 1
+    form = '[[waiver]]\ncode = "{}"\npath = "*/bin/answer"\nreason = "for a <test>"\nowner = "us"\n'
+    (project / "filcross.toml").write_text(form.format(codes[0]))
+    common = ("run", "--spec", spec, "--ledger", ledger)
+    code, document, _ = matrix(*common, "--run", "some", cwd=project)
+    results = {Path(cell["cell"]).name: cell for cell in document["run"]["cells"]}
+    assert (code, results["liar"]["result"]["status"]) == (0, "fail")
+    assert results["liar"]["result"]["known"] is False
+    (project / "filcross.toml").write_text("".join(form.format(name) for name in codes))
+    code, document, _ = matrix(*common, "--run", "all", cwd=project)
+    results = {Path(cell["cell"]).name: cell for cell in document["run"]["cells"]}
+    assert (code, results["liar"]["outcome"]) == (0, "newly fixed")
+    assert results["liar"]["result"]["message"].endswith("; accepted only by waivers: 1")
+    assert matrix("report", "--ledger", ledger, "--output", project / "site")[0] == 0
+    page = (project / "site" / "cells" / "tree" / "simulator" / "liar.html").read_text()
+    assert "Accepted only by waivers: 1 of 1." in page
+    assert page.count(": for a &lt;test&gt; (us)</li>") == len(codes)
+    expired = "".join(f"{form.format(name)}expires = 2020-01-31\n" for name in codes)
+    (project / "filcross.toml").write_text(expired)
+    code, document, _ = matrix(*common, "--run", "expired", cwd=project)
+    assert code == 1
+    assert {"liar": "regression"}.items() <= {
+        Path(cell["cell"]).name: cell["outcome"] for cell in document["run"]["cells"]
+    }.items()
 
 
 def test_shards_merge_into_the_whole(simulator: Toolchain, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filcross.errors import MissingRequirementError, UsageError
-from filcross.nix import build, command, evaluate
+from filcross.nix import build, command, evaluate, graph, languages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +98,52 @@ def test_every_output_of_structured_attributes_is_known(tmp_path: Path) -> None:
     derivation = nix.run("nix-instantiate", file).stdout.split()[0].split("!")[0]
     found = nix.outputs(derivation)
     assert {name: path.name[33:] for name, path in found.items()} == {"out": "some", "dev": "some-dev"}
+
+
+STRUCTURED = """
+let
+  P = "x86_64-unknown-linux-filc";
+  make =
+    name: more:
+    derivation (
+      {
+        inherit name;
+        system = "x86_64-linux";
+        builder = "/bin/sh";
+      }
+      // more
+    );
+  structured = name: more: make name ({ __structuredAttrs = true; } // more);
+  rustc = make "rustc-1.77" { };
+  stdenv = make "stdenv-linux" { compiler = make "${P}-filc-cc-wrapper-1" { }; };
+in
+{
+  environment = structured "by-environment" { inherit stdenv; };
+  flags = structured "by-flags" { configureFlags = [ "a \\"b\\"" "--host=${P}" ]; };
+  fixed = structured "fixed" {
+    outputHash = "0000000000000000000000000000000000000000000000000000000000000000";
+    outputHashAlgo = "sha256";
+    configureFlags = [ "--host=${P}" ];
+  };
+  tool = structured "tool" { inherit stdenv; depsBuildBuild = [ rustc ]; };
+  crate = structured "crate" { inherit stdenv; nativeBuildInputs = [ rustc ]; };
+}
+"""
+
+
+def test_structured_attributes_are_seen_where_variables_count(tmp_path: Path) -> None:
+    """A recipe with `__structuredAttrs` has its attributes in one variable, as JSON; Nix writes it here."""
+    file = tmp_path / "test.nix"
+    file.write_text(STRUCTURED)
+    nix = command.find_nix(host_tools=True)
+    paths = [line.split("!")[0] for line in nix.run("nix-instantiate", file).stdout.split()]
+    roots = {path.rsplit("-", 1)[-1].removesuffix(".drv"): path for path in paths}
+    found = graph.read_derivations(paths)
+    sides = {name: found[path].side for name, path in roots.items()}
+    expected = {"environment": "host", "flags": "host", "fixed": "build", "tool": "host", "crate": "host"}
+    assert sides == expected
+    whole = graph.Graph(roots, found, frozenset())
+    assert {item.attributes for item in languages.boundaries(whole)} == {("crate",)}
 
 
 def test_causes_are_told_from_victims(tmp_path: Path) -> None:

@@ -216,6 +216,12 @@ def test_build_says_what_a_port_cannot_do(prepared: pipeline.Prepared, tmp_path:
     assert said[0].endswith(": a larger stack")
     assert "for other versions: pcre2 10." in said[1]
     assert "> 99" in said[1]
+    beside: list[str] = []
+    _, (failure,) = evaluate.derivations(
+        prepared.nix, packages, ["gcc", "nginx"], roots=tmp_path / "roots", warn=beside.append
+    )
+    assert failure.attribute == "gcc"
+    assert beside == said
 
 
 def test_fetched_patches_are_not_for_the_simulator(prepared: pipeline.Prepared, tmp_path: Path) -> None:
@@ -239,6 +245,9 @@ OWN_PATCH = """\
 +Authors of LZO, by a patch of the project:
 """
 OWN_PORT = """\
+[ports.lzo]
+broken = "once, with another Fil-C"
+
 [[ports.lzo.patches]]
 path = "own.patch"
 
@@ -257,7 +266,11 @@ def test_a_port_of_the_project_is_built(simulator: Toolchain, tmp_path: Path) ->
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    documents = Path(json.loads(done.stdout)["packages"][0]["outputs"]["out"]) / "share" / "doc" / "lzo"
+    document = json.loads(done.stdout)
+    [warning] = document["warnings"]
+    assert warning.endswith(": once, with another Fil-C")
+    assert f"warning: {warning}" in done.stderr
+    documents = Path(document["packages"][0]["outputs"]["out"]) / "share" / "doc" / "lzo"
     assert (documents / "AUTHORS").read_text().startswith("Authors of LZO, by a patch of the project:\n")
     assert '  * Improved by "ports" & \\1 $HOME\n' in (documents / "NEWS").read_text()
 

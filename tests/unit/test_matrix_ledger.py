@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filcross import resources
+from filcross import __version__, resources
 from filcross.errors import (
     FilcrossError,
     MissingRequirementError,
@@ -139,7 +140,7 @@ def test_merging_shards_joins_them_and_doing_it_again_adds_nothing(tmp_path: Pat
     with ledger.open_ledger(tmp_path / "all", make=True) as book:
         for number in (1, 2, 1):
             with ledger.open_ledger(tmp_path / f"s{number}") as shard:
-                book.take(shard)
+                book.take([shard])
         (run,) = book.runs()
         assert book.planned(run) == ("t/s/1", "t/s/2")
         assert sorted(item.cell for item in book.results()) == ["t/s/1", "t/s/2"]
@@ -147,7 +148,7 @@ def test_merging_shards_joins_them_and_doing_it_again_adds_nothing(tmp_path: Pat
         with ledger.open_ledger(tmp_path / "other", make=True) as other:
             other.begin("night", "another spec", [], "1/1")
             with pytest.raises(UsageError, match="another matrix"):
-                book.take(other)
+                book.take([other])
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ def test_a_merged_run_has_ended_when_all_its_shards_have(tmp_path: Path, order: 
     with ledger.open_ledger(tmp_path / "all", make=True) as book:
         for number in order:
             with ledger.open_ledger(tmp_path / str(number)) as other:
-                book.take(other)
+                book.take([other])
         assert book.run("night").ended is not None
     with ledger.open_ledger(tmp_path / "2", make=True) as book:
         book.begin("later", "spec", ["t/s/c"], "1/2")
@@ -363,7 +364,7 @@ def test_a_merged_run_has_ended_when_all_its_shards_have(tmp_path: Path, order: 
     with ledger.open_ledger(tmp_path / "all", make=True) as book:
         for number in (order[0] + 1, order[1] + 1):
             with ledger.open_ledger(tmp_path / str(number)) as other:
-                book.take(other)
+                book.take([other])
         assert book.run("later").ended is None
 
 
@@ -374,7 +375,7 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
         with ledger.open_ledger(tmp_path / "l", make=True) as book:
             book.begin("one", "spec", [], "1/1")
             with pytest.raises(UsageError, match="of another matrix"):
-                book.take(other)
+                book.take([other])
             assert [run.name for run in book.runs()] == ["one"]
 
 
@@ -383,7 +384,7 @@ def test_a_ledger_merged_with_itself_stays_as_it_is(tmp_path: Path) -> None:
         book.begin("one", "spec", ["t/s/a"], "1/1")
         book.add(result("one", "t/s/a"))
         with ledger.open_ledger(tmp_path / "l") as other:
-            assert book.take(other) == (0, 0)
+            assert book.take([other]) == [(0, 0)]
         assert len(book.results()) == 1
 
 
@@ -408,3 +409,46 @@ def test_outcomes_of_all_runs_are_those_of_each(tmp_path: Path) -> None:
 )
 def test_an_output_that_cannot_be_judged_has_a_cause(error: FilcrossError, cause: str) -> None:
     assert causes.of_error(error) == cause
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("ALTER TABLE result RENAME COLUMN key TO other", "its table `result` has no column `key`"),
+        ("ALTER TABLE run ADD COLUMN more TEXT", "its table `run` has the columns name, spec, planned"),
+        ("DROP TABLE failure", "it has no table `failure`"),
+    ],
+)
+def test_a_ledger_with_other_tables_is_refused_with_who_wrote_it(
+    tmp_path: Path, statement: str, words: str
+) -> None:
+    file = spoilt(tmp_path, statement)
+    before = file.read_bytes()
+    for make in (True, False):
+        with pytest.raises(UnsupportedInputError, match=words) as caught, ledger.open_ledger(file, make=make):
+            pass
+        assert str(file) in caught.value.message
+        assert f"another filcross ({__version__})" in (caught.value.hint or "")
+    assert file.read_bytes() == before
+
+
+def test_a_table_of_somebody_elses_does_no_harm(tmp_path: Path) -> None:
+    with ledger.open_ledger(spoilt(tmp_path, "CREATE TABLE lost_and_found (x)")) as book:
+        assert book.results()
+
+
+def test_a_new_ledger_is_gone_when_it_could_not_be_filled(tmp_path: Path) -> None:
+    for name, spec in (("a", "spec"), ("b", "another")):
+        with ledger.open_ledger(tmp_path / name, make=True) as book:
+            book.begin("night", spec, ["t/s/a"], "1/1")
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(ledger.open_ledger(tmp_path / name)) for name in "ab"]
+        with pytest.raises(UsageError, match="of another matrix"), ledger.joining(tmp_path / "all") as book:
+            book.take(others)
+        assert not (tmp_path / "all").exists()
+        with ledger.joining(tmp_path / "all") as book:
+            assert book.take(others[:1]) == [(1, 0)]
+        with pytest.raises(UsageError, match="of another matrix"), ledger.joining(tmp_path / "all") as book:
+            book.take(others)
+    with ledger.open_ledger(tmp_path / "all") as book:
+        assert [run.spec for run in book.runs()] == ["spec"]

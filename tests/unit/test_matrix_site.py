@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -10,6 +12,7 @@ import browser
 import html5lib
 import pytest
 
+from filcross import files
 from filcross.errors import UsageError
 from filcross.matrix import ledger, site
 from filcross.matrix.ledger import Result
@@ -120,6 +123,41 @@ def test_other_formats_say_the_same(pages: Path) -> None:
     assert "<script>" not in summary
 
 
+def test_a_link_and_its_file_are_one_box() -> None:
+    program = file_of("jq", "filc", "libjq.so.1")
+    library = {**file_of("jq", "filc", "libc.so"), "path": "/nix/store/x/lib/libjq.so.1.0.4"}
+    (used,) = program["libraries"]  # type: ignore[misc, var-annotated]
+    deeper = {**used, "name": "libc.so", "path": "/nix/store/x/lib/libc.so", "needed_by": used["path"]}
+    files = [{**program, "libraries": [used, deeper]}, library]
+    drawn = site._picture(files)
+    boxes = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert sorted(name for name in boxes if name.startswith("lib")) == ["libc.so", "libjq.so.1.0.4"]
+    assert drawn.count('class="edge"') == 2
+
+
+def test_what_could_steer_a_terminal_or_a_page_is_shown_as_text(tmp_path: Path) -> None:
+    message = f"\x1b[31m\x00{NASTY} [a](https://example.org) | `b`\n# c"
+    nasty = {**file_of("odd", "foreign", "libc.so"), "path": f"/nix/store/abc-odd/bin/{NASTY}\x1b"}
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        fill(book, "one", {"odd": "pass"})
+        (before,) = book.results("one")
+        details = {"log": [f"a\tb {message}"], "printed": f"1\n2{message}", "report": {"files": [nasty]}}
+        book.begin("two", "spec", [before.cell], "1/1")
+        fields = {"run": "two", "status": "fail", "message": message, "culprit": message, "cause": "package"}
+        book.add(dataclasses.replace(before, **fields, details=details))
+        site.write(book, book.run("two"), tmp_path / "site")
+    for file in (tmp_path / "site").rglob("*.*"):
+        text = file.read_text()
+        assert "<script>alert" not in text, file
+        assert not set(text) & {"\x00", "\x1b"}, file
+    page = (tmp_path / "site" / "cells" / "tree" / "simulator" / "odd.html").read_text()
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert "a       b \\x1b[31m\\x00&lt;script&gt;" in page
+    summary = (tmp_path / "site" / "summary.md").read_text()
+    assert "\\[a\\]\\(https://example.org\\) \\| \\`b\\`\\\\n\\# c" in summary
+    ET.parse(tmp_path / "site" / "junit.xml")
+
+
 def test_a_site_is_replaced_and_nothing_else_is(pages: Path, tmp_path: Path) -> None:
     with ledger.open_ledger(tmp_path / "l") as book:
         site.write(book, book.run("monday"), pages)
@@ -208,7 +246,9 @@ def test_the_old_site_comes_back_when_the_new_one_cannot_be_put_there(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", interrupted)
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)  # a file system that cannot
     before = (pages / "index.html").read_text()
     with ledger.open_ledger(tmp_path / "l") as book, pytest.raises(KeyboardInterrupt):
         site.write(book, book.run("monday"), pages)
     assert (pages / "index.html").read_text() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["l", "site"]

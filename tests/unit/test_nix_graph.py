@@ -108,6 +108,11 @@ def test_no_value_of_a_variable_is_mistaken_for_another(value: str) -> None:
     assert get("a") == value
 
 
+@pytest.mark.parametrize("value", ["not JSON", "1", '["a"]', ""])
+def test_a_plain_variable_of_the_name_of_structured_ones_is_none_of_those(store: Store, value: str) -> None:
+    assert side(store, "odd", configureFlags=f"--host={P}", __json=value) == "host"
+
+
 def test_outputs_and_inputs_are_read() -> None:
     text = (
         'Derive([("dev","/nix/store/d-dev","",""),("out","/nix/store/d","","")],'
