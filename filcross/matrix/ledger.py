@@ -330,9 +330,9 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
     if not file.exists() and not make:
         raise UsageError(f"there is no ledger {file}", hint="`filcross matrix run` makes one (--ledger FILE)")
     _refuse_others(file)
-    if make:
-        file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if make:
+            file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(file, timeout=WAIT_SECONDS)
         try:
             _prepare(file, connection, make=make)
@@ -340,12 +340,7 @@ def open_ledger(file: Path, *, make: bool = False) -> Iterator[Ledger]:
         finally:
             connection.close()
     except sqlite3.OperationalError as error:
-        raise MissingRequirementError(
-            f"the ledger {file} cannot be used: {error}",
-            hint="make room; what was written stays, and the same command goes on"
-            if "full" in str(error)
-            else "check its folder, and who else uses it",
-        ) from error
+        raise _unusable(file, str(error)) from error
     except sqlite3.DatabaseError as error:
         if "malformed" in str(error):
             raise _damaged(file, str(error)) from error
@@ -453,6 +448,15 @@ def joining(file: Path) -> Iterator[Ledger]:
             raise
 
 
+def _unusable(file: Path, why: str) -> MissingRequirementError:
+    return MissingRequirementError(
+        f"the ledger {file} cannot be used: {why}",
+        hint="make room; what was written stays, and the same command goes on"
+        if "full" in why
+        else "check its folder, and who else uses it, or name another --ledger",
+    )
+
+
 def _damaged(file: Path, why: str) -> UnsupportedInputError:
     return UnsupportedInputError(
         f"the ledger {file} is damaged: {why}",
@@ -473,8 +477,12 @@ def alone(file: Path) -> Iterator[None]:
     The lock is the kernel's, so a run that was killed holds nothing.
     """
     _refuse_others(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f"{file.name}.lock").open("a") as handle:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = file.with_name(f"{file.name}.lock").open("a")
+    except OSError as error:
+        raise _unusable(file, str(error.strerror)) from error
+    with lock as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -6,7 +6,9 @@ by Nix with the simulator.
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -14,6 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from matrix_world import DATA, content, make_spec, make_tree, matrix, run_killed
 
+from filcross import config
 from filcross.matrix import ledger as ledgers
 
 if TYPE_CHECKING:
@@ -195,10 +198,24 @@ def test_bisect_finds_the_commit_and_remembers(simulator: Toolchain, tmp_path: P
         git("commit", "-qm", f"number {number}")
         commits.append(git("rev-parse", "HEAD"))
     common = ("--tree", tree, "--toolchain", simulator.root, "--ledger", tmp_path / "l")
+    exports = config.cache_dir() / config.REVISIONS
+    command = ["env", "--default-signal=INT", "filcross", "matrix", "bisect", "liar", *common]
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
+        with subprocess.Popen(
+            [*command, "--good", commits[0], "--bad", "HEAD"], stderr=subprocess.PIPE, text=True
+        ) as process:
+            while process.poll() is None and not list(exports.glob("commit-*/nixpkgs/pkgs/top-level")):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, complaint = process.communicate()
+        assert process.returncode == status
+        assert "Traceback" not in complaint
+        assert bool(list(exports.iterdir())) is (number == signal.SIGKILL)
     code, document, said = matrix("bisect", "liar", "--good", commits[0], "--bad", "HEAD", *common)
     assert code == 0, said
     assert (document["last_good"], document["first_bad"]) == (commits[2], commits[3])
     assert len(document["steps"]) <= 5
+    assert not list(exports.iterdir())
     assert git("status", "--porcelain") == ""
     before = content(tmp_path / "l")
     assert matrix("bisect", "liar", "--good", commits[0], "--bad", "HEAD", *common)[1] == document
