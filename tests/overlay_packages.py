@@ -120,7 +120,7 @@ def check_flags(prepared: pipeline.Prepared) -> None:
     for name, flags in {
         "lto": ["-flto", "-fsanitize=undefined"],
         "profile": ["-fprofile-generate", "--coverage"],
-        "linked": ["-flto=thin", "-fsanitize=address"],
+        "linked": ["-flto=thin", "-fsanitize=address", "-lgcc_s", "-lgcc"],
     }.items():
         for flag in flags:
             assert f"warning: {flag} is left out: Fil-C has no" in said[name]

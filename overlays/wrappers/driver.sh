@@ -38,7 +38,7 @@ makeFile() {
 # ---- response files ------------------------------------------------------------------------------------------------
 
 # What this program must see or take out. A response file without any of it is passed on as it is.
-interesting='version-s|dynamic-list|dynamic-symbol|-undefined|require-defined|(^|[[:space:],"])-u|-flto|-fat-lto|-fprofile|-fcs-profile|coverage|-fsanitize|-pg|-gz|compress-debug|export-dynamic|--wrap|-wrap|(^|[[:space:]])@'
+interesting='version-s|dynamic-list|dynamic-symbol|-undefined|require-defined|(^|[[:space:],"])-u|-flto|-fat-lto|-fprofile|-fcs-profile|coverage|-fsanitize|-pg|-gz|compress-debug|-lgcc|export-dynamic|--wrap|-wrap|(^|[[:space:]])@'
 
 # readWords FILE: the words of a response file, quoted as GCC and clang do, in `words`.
 readWords() {
@@ -274,6 +274,8 @@ linkerWord() {
       return 0
       ;;
     --compress-debug-sections* | -compress-debug-sections*) ;;
+    # Recipes ask for it so that glibc finds it when a thread ends; Fil-C unwinds with its own.
+    -lgcc | -lgcc_s | -lgcc_eh) leaveOut "$word" "libgcc, and needs none" ;;
     --wrap | --wrap=* | -wrap | -wrap=*)
       wraps=$word
       return 0
@@ -337,6 +339,7 @@ examine() {
         leaveOut "$word" "runtime for profiles"
         ;;
       -fsanitize=* | -fsanitize-*) leaveOut "$word" "sanitizers (it checks every access itself)" ;;
+      -lgcc | -lgcc_s | -lgcc_eh) linkerWord "$word" ;;
       -gz=none) kept+=("$word") ;;
       -gz | -gz=*) ;;
       -Xclang | -mllvm | -Xpreprocessor | -o | -D | -U | -I | -include | -isystem | -idirafter | -iquote | -MF | -MT | -MQ)

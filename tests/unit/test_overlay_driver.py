@@ -194,12 +194,21 @@ def test_response_files_are_read_where_they_matter(driver: Path) -> None:
         "-pg",
         "-fsanitize=address",
         "-fsanitize-coverage=trace-pc",
+        "-lgcc_s",
     ],
 )
 def test_what_filc_does_not_have_is_left_out_by_name(driver: Path, flag: str) -> None:
     lines, said = call(driver, flag, "-O2", "-c", flag)
     assert lines == ["[-O2]", "[-c]"]
     assert said.count(f"filcc: warning: {flag} is left out: Fil-C has no") == 1
+
+
+def test_gccs_runtime_is_left_out_in_every_spelling(driver: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "words.rsp"
+    answers.write_text("-lgcc_eh\n-lgccjit\n")
+    lines, said = call(driver, "-Wl,-lgcc_s,-O1", "-Xlinker", "-lgcc_s", "-lgcc", f"@{answers}", "x.o")
+    assert lines[1:] == ['"-Wl,-O1"', '"-lgccjit"', '"x.o"']
+    assert said.count("is left out") == 3
 
 
 def test_debug_sections_are_never_compressed(driver: Path) -> None:

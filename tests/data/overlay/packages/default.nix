@@ -107,7 +107,7 @@ in
       }
       note lto $CC -flto -O2 -c add.c
       note profile $CC -fprofile-generate --coverage -c main.c
-      note linked $CC -flto=thin -fsanitize=address -o $out/bin/add main.o add.o
+      note linked $CC -flto=thin -fsanitize=address -lgcc_s -o $out/bin/add main.o add.o -Wl,-lgcc
       note debug $CC -g -gz -Wa,--compress-debug-sections=zlib -o debug main.c add.c -Wl,--compress-debug-sections=zlib
       readelf -SW debug > $out/sections
     '';
