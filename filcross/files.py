@@ -7,8 +7,8 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,13 +51,21 @@ def unfinished(parent: Path, prefix: str) -> Iterator[Path]:
     deleted: whoever works in one holds a lock on it, which the kernel takes from the dead.
     """
     _sweep(parent, prefix)
-    folder, lock = _take(parent, prefix)
-    try:
+    lock: int | None = None
+    folder = _fresh(parent, prefix)
+    try:  # from here on, for an interrupt may come as soon as the folder is there
+        while (lock := _take(folder)) is None:
+            folder = _fresh(parent, prefix)
         yield folder
     finally:
         remove(folder)
         if lock is not None:
             os.close(lock)
+
+
+def _fresh(parent: Path, prefix: str) -> Path:
+    """Return a name that no other has."""
+    return parent / f"{prefix}{secrets.token_hex(8)}"
 
 
 def _sweep(parent: Path, prefix: str) -> None:
@@ -70,16 +78,15 @@ def _sweep(parent: Path, prefix: str) -> None:
             os.close(lock)
 
 
-def _take(parent: Path, prefix: str) -> tuple[Path, int | None]:
-    """Make a folder and lock it; one that another process takes for a dead one's meanwhile is left to it."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        try:
-            return folder, _lock(folder)
-        except (BlockingIOError, FileNotFoundError):
-            continue
-        except OSError:  # a file system without locks: there, nobody is taken for dead either
-            return folder, None
+def _take(folder: Path) -> int | None:
+    """Make a folder and return a lock on it, or `None` where another process took it for a dead one's."""
+    folder.mkdir(mode=0o700)
+    try:
+        return _lock(folder)
+    except (BlockingIOError, FileNotFoundError):
+        return None
+    except OSError:  # a file system without locks: there, nobody is taken for dead either
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _lock(folder: Path) -> int:
