@@ -252,7 +252,16 @@ OURS = "a-x86_64-unknown-linux-filc-1"
             causes.Evidence("build", "a", "error: C++ compiler cannot create executables", simulated=True),
             "simulator",
         ),
-        (causes.Evidence("build", OURS, "setup: line 81: gperf: command not found"), "bootstrap"),
+        (
+            causes.Evidence(
+                "build", OURS, "failed with exit code 127\nsetup: line 81: gperf: command not found"
+            ),
+            "bootstrap",
+        ),
+        (
+            causes.Evidence("build", OURS, "failed with exit code 2\nline 1: ldd: command not found\nboom"),
+            "package",
+        ),
         (causes.Evidence("verify", text="foreign"), "package"),
         (causes.Evidence("prepare", text="?"), "unknown"),
     ],
