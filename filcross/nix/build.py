@@ -95,6 +95,7 @@ class _Tracker:
         self._parser = events.Parser()
         self._active: dict[int, _Active] = {}
         self._progress: events.Progress | None = None
+        self._failed = 0
         self.tails: dict[str, tuple[str, ...]] = {}
         self.errors: dict[str, str] = {}
         self.other_errors: list[str] = []
@@ -144,12 +145,19 @@ class _Tracker:
     def _stop(self, active: _Active) -> None:
         self.tails[active.derivation] = tuple(active.tail)
         seconds = time.monotonic() - active.since
-        failed = active.derivation in self.errors
+        failed = active.derivation in self.errors or self._has_failed(active.derivation)
+        self._failed += failed
         name = package_name(active.derivation)
         if self._watcher is not None:
             self._watcher.finished(name, seconds, failed=failed)
         if self._record is not None and not failed and _has_outputs(active.derivation):
             self._record(history.Build(active.derivation, name, seconds))
+
+    def _has_failed(self, derivation: str) -> bool:
+        """Say whether a build that ended has failed, although Nix did not say so yet (of one, at the end)."""
+        if self._progress is None or self._progress.failed <= self._failed:
+            return False
+        return not self._is_there(derivation)
 
     def _error(self, text: str) -> None:
         if _VICTIM.search(text):

@@ -168,6 +168,24 @@ def test_causes_are_told_from_victims(tmp_path: Path) -> None:
     assert ("bad", "oops") in recorder.lines
 
 
+def test_a_single_build_that_failed_is_no_success_before_nix_says_why(tmp_path: Path) -> None:
+    """Nix gives the reason after the end, and leaves what the builder made of the output."""
+    file = tmp_path / "test.nix"
+    file.write_text(
+        f'derivation {{ name = "single"; system = "x86_64-linux"; builder = "/bin/sh"; salt = "{tmp_path}";'
+        ' args = [ "-c" "echo > $out; exit 3" ]; }'
+    )
+    nix = command.find_nix(host_tools=True)
+    derivation = nix.run("nix-instantiate", file).stdout.strip().split("!")[0]
+    recorder, recorded = Recorder(), []
+    (result,) = build.build(
+        nix, {"single": derivation}, roots=tmp_path / "roots", watcher=recorder, record=recorded.append
+    )
+    assert "exit code 3" in result.causes[0].message
+    assert recorder.ended == {"single": True}
+    assert recorded == []
+
+
 def test_a_build_ends_when_it_ends_and_not_when_all_of_them_do(tmp_path: Path) -> None:
     """Nix keeps what it was asked for open until everything is done; what it built is said at once."""
     file = tmp_path / "test.nix"
