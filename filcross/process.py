@@ -17,6 +17,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 3.0
 TAIL_LINES = 25
+_KEPT_CHUNKS = 200  # what one read gave: at most a block
 _BLOCK = 65536
 _STEP = 0.2  # seconds between looks at time limits
 _LINGER = 2.0  # seconds for which a pipe is read that the child left to another process
@@ -114,10 +116,11 @@ def run(
 
     `env` holds additions to the current environment. `timeout` is in seconds, and so is `idle_timeout`, for
     which the child may be silent. `on_stdout` and `on_stderr` get each line (without its newline) as it
-    comes. A child that writes more than `most` characters to a stream is ended, and `ProcessStoppedError`
-    raised. With `check`, a status other than 0 raises `ProcessFailedError` (with `hint`). A missing program
-    raises `MissingRequirementError`, a time limit `ProcessTimeoutError`. When `stop` is set, from another
-    thread, the child is ended and `ProcessStoppedError` raised.
+    comes, and of such a stream only the end is kept. A child that writes more than `most` characters to a
+    stream is ended, and `ProcessStoppedError` raised. With `check`, a status other than 0 raises
+    `ProcessFailedError` (with `hint`). A missing program raises `MissingRequirementError`, a time limit
+    `ProcessTimeoutError`. When `stop` is set, from another thread, the child is ended and
+    `ProcessStoppedError` raised.
     """
     streams = _Stream(on_stdout, most), _Stream(on_stderr, most)
     watch = _Watch(timeout, idle_timeout, stop)
@@ -366,7 +369,7 @@ class _Stream:
 
     def __init__(self, on_line: Callable[[str], None] | None, most: int | None = None) -> None:
         self.most = most
-        self._chunks: list[str] = []
+        self._chunks: deque[str] = deque(maxlen=None if on_line is None else _KEPT_CHUNKS)
         self._length = 0
         self._line = ""
         self._on_line = on_line

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from filcross.nix.command import Nix
 
 TAIL_LINES = 25
+LONGEST_LINE = 2000  # characters of a log's line that are kept
 _DERIVATION = re.compile(r"'?(/[^\s']+\.drv)'?")
 _VICTIM = re.compile(r"dependencies of derivation|^error: build of |^error: some dependencies")
 _STORE_NAME = re.compile(r"^[0-9a-z]{32}-(.+?)(\.drv)?$")
@@ -109,9 +110,10 @@ class _Tracker:
             case events.PhaseChanged(identity, phase) if identity in self._active:
                 self._active[identity].phase = phase
             case events.LogLine(identity, text) if identity in self._active:
-                self._active[identity].tail.append(text)
+                line = _shortened(text)
+                self._active[identity].tail.append(line)
                 if self._watcher is not None:
-                    self._watcher.log_line(package_name(self._active[identity].derivation), text)
+                    self._watcher.log_line(package_name(self._active[identity].derivation), line)
             case events.Stopped(identity) if identity in self._active:
                 self._stop(self._active.pop(identity))
             case events.Progress():
@@ -177,6 +179,11 @@ class _Tracker:
             Running(package_name(a.derivation), a.phase, a.tail[-1] if a.tail else "", a.since)
             for a in self._active.values()
         ]
+
+
+def _shortened(line: str) -> str:
+    more = len(line) - LONGEST_LINE
+    return line if more <= 0 else f"{line[:LONGEST_LINE]}… and {more} more characters"
 
 
 def _has_outputs(derivation: str) -> bool:

@@ -173,7 +173,7 @@ def test_a_single_build_that_failed_is_no_success_before_nix_says_why(tmp_path: 
     file = tmp_path / "test.nix"
     file.write_text(
         f'derivation {{ name = "single"; system = "x86_64-linux"; builder = "/bin/sh"; salt = "{tmp_path}";'
-        ' args = [ "-c" "echo > $out; exit 3" ]; }'
+        ' args = [ "-c" "echo > $out; printf %05000d 7; echo; exit 3" ]; }'
     )
     nix = command.find_nix(host_tools=True)
     derivation = nix.run("nix-instantiate", file).stdout.strip().split("!")[0]
@@ -182,6 +182,7 @@ def test_a_single_build_that_failed_is_no_success_before_nix_says_why(tmp_path: 
         nix, {"single": derivation}, roots=tmp_path / "roots", watcher=recorder, record=recorded.append
     )
     assert "exit code 3" in result.causes[0].message
+    assert result.causes[0].tail == (f"{'0' * 2000}… and 3000 more characters",)
     assert recorder.ended == {"single": True}
     assert recorded == []
 

@@ -57,6 +57,16 @@ def test_lines_come_one_by_one() -> None:
     assert seen == ["one", "two"]
 
 
+def test_of_lines_that_are_passed_on_only_the_end_is_kept() -> None:
+    seen: list[str] = []
+    command = ["sh", "-c", "seq 3000000 >&2; exit 3"]
+    with pytest.raises(process.ProcessFailedError) as caught:
+        process.run(command, on_stderr=seen.append)
+    assert len(seen) == 3_000_000
+    assert caught.value.details == tuple(str(number) for number in range(2_999_976, 3_000_001))
+    assert len(caught.value.completed.stderr) < 15_000_000
+
+
 def test_input_reaches_the_child_and_may_be_left_unread() -> None:
     text = "ü\n" * 200_000  # more than a pipe holds
     assert process.run(["cat"], stdin=text).stdout == text
