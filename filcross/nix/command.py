@@ -9,11 +9,13 @@ privileges.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
 import pwd
 import re
+import shutil
 import socket
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -178,7 +180,29 @@ def find_nix(*, host_tools: bool, preference: str | None = None) -> Nix:
     store = plan_store(host_tools=host_tools, preference=preference)
     if store.kind == "private":
         store.folder.parent.mkdir(parents=True, exist_ok=True)
+        _share_build_users(Path(store.environment["NIX_STATE_DIR"]))
     return Nix(found, replace(store, environment={**store.environment, **_mended_environment()}), host_tools)
+
+
+def _share_build_users(state: Path, system: Path = SYSTEM_STATE) -> None:
+    """Make root's private store lock Nix' build users where the system's store does.
+
+    Before and after a build, Nix kills every process of the build user that it took (`killUser` in its
+    `libutil`). Which are taken, it knows by the locks in the `userpool` of its own state: two stores with
+    pools of their own would kill each other's builds.
+    """
+    pool, common = state / "userpool", system / "userpool"
+    if os.geteuid() != 0 or not system.is_dir() or pool.is_symlink():
+        return
+    with contextlib.suppress(FileExistsError):
+        try:
+            common.mkdir(exist_ok=True)
+        except OSError:
+            return  # read-only: nobody builds there
+        state.mkdir(parents=True, exist_ok=True)
+        if pool.is_dir():
+            shutil.rmtree(pool)
+        pool.symlink_to(common)
 
 
 def _mended_environment() -> dict[str, str]:

@@ -245,6 +245,7 @@ OURS = "a-x86_64-unknown-linux-filc-1"
     [
         (causes.Evidence("build", "x.tar.gz", "cannot download", fixed_output=True), "source"),
         (causes.Evidence("build", OURS, "write: No space left on device"), "machine"),
+        (causes.Evidence("build", OURS, "builder for x failed due to signal 9 (Killed)"), "machine"),
         (causes.Evidence("evaluate", text="package x is marked as broken, refusing to evaluate."), "tree"),
         (causes.Evidence("build", "perl-5.32", "boom"), "bootstrap"),
         (causes.Evidence("build", OURS, "error: x.c:3: boom"), "package"),
