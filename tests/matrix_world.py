@@ -28,7 +28,7 @@ def make_tree(folder: Path) -> Path:
     shutil.copytree(DATA, folder / "pkgs" / "matrix")
     top = folder / "pkgs" / "top-level" / "all-packages.nix"
     head, brace, tail = top.read_text().rpartition("}")
-    names = " ".join(PACKAGES)
+    names = " ".join([*PACKAGES, "needsFlaky"])
     top.write_text(f"{head}\n  inherit (callPackage ../matrix {{ }}) {names};\n{brace}{tail}")
     return folder
 

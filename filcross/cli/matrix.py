@@ -99,7 +99,10 @@ def run(
     attempts: Annotated[
         int,
         typer.Option(
-            "--repeat", min=1, metavar="N", help="Attempts at a cell that fails (tells flaky ones)."
+            "--repeat",
+            min=1,
+            metavar="N",
+            help="Attempts at a cell that fails or is blocked (tells flaky ones).",
         ),
     ] = 1,
     shard: Annotated[
@@ -152,6 +155,7 @@ def run(
     _check_minutes("--time-limit", time_limit, least=0.0)
     _check_minutes("--build-timeout", build_timeout, least=1 / _MINUTE)
     accepted = _waivers(more_waivers)
+    _settings({}, store)  # what is wrong in them is no cell's fault
     matrix = specs.read(spec)
     given = {
         "builders": builders,
@@ -167,12 +171,16 @@ def run(
         book = stack.enter_context(ledgers.open_ledger(file, make=True))
         which = _choose(book, matrix, part, name, new=new)
         out.say(f"run {which.name}: {len(which.planned)} cells, shard {shard}, ledger {file}")
+        today = _today()
+        for item in matrix.expectations:
+            if item.until is not None and item.until < today:
+                out.warn(f"the expectation for `{item.cells}` counts no more: {item.text()}")
         complete = running.run(
             matrix,
             book,
             which,
             settings=lambda wishes: _settings(wishes, store),
-            today=_today(),
+            today=today,
             options=running.Options(jobs, attempts, retry, deadline, accepted),
             reporter=running.Reporter(
                 out.say, lambda result: out.say(_line(result)), stack.enter_context(progress.watcher(out))

@@ -28,7 +28,10 @@ GOOD = frozenset({PASS, FIXED})
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """A cell of a run: its outcome, its last result (`None`: not run), and the one of the run before."""
+    """A cell of a run: its outcome, its result (`None`: not run), and the one of the run before.
+
+    The result is that of the last attempt; where one of several passed, of the last that did not.
+    """
 
     cell: str
     outcome: str
@@ -65,11 +68,17 @@ def _of_results(
         CellOutcome(
             cell,
             judge(attempts.get(cell, ()), before.get(cell)),
-            attempts[cell][-1] if cell in attempts else None,
+            _telling(attempts.get(cell, ())),
             before.get(cell),
         )
         for cell in sorted(cells)
     )
+
+
+def _telling(attempts: Sequence[Result]) -> Result | None:
+    """Return the result that tells why a cell is not good, or the last one."""
+    failed = [result for result in attempts if result.status in {FAIL, BLOCKED}]
+    return (failed or attempts)[-1] if attempts else None
 
 
 def last_results(results: Iterable[Result]) -> dict[str, Result]:
@@ -82,7 +91,7 @@ def judge(attempts: Sequence[Result], before: Result | None) -> str:
     if not attempts:
         return NOT_RUN
     last, statuses = attempts[-1], {result.status for result in attempts}
-    if {PASS, FAIL} <= statuses:
+    if PASS in statuses and statuses & {FAIL, BLOCKED}:
         return FLAKY
     if last.status == PASS:
         return FIXED if last.expected or (before is not None and before.status != PASS) else PASS

@@ -202,7 +202,7 @@ class _Group:
         for draft, built in zip(drafts, self._build(prepared, drafts), strict=True):
             result, failures = self._judge(draft, prepared, built)
             attempts = self.options.attempts
-            while result.status == FAIL and draft.attempt + 1 < attempts:
+            while result.status in {FAIL, BLOCKED} and draft.attempt + 1 < attempts:
                 self._add(result)
                 draft = _Draft(self, draft.cell, prepared, draft.derivation, draft.attempt + 1)  # noqa: PLW2901
                 (again,) = self._build(prepared, [draft])

@@ -213,7 +213,11 @@ def _cell(run: Run, item: CellOutcome, history: Sequence[Result]) -> str:
         picture=Markup(_picture(judged)),  # noqa: S704  (SVG of our own, with escaped texts)
         accepted=details.get("report", {}).get("accepted", 0),
         printed=[line.expandtabs() for line in details.get("printed", "").splitlines()],
-        history=[past for past in history if past.at <= (result.at if result is not None else "~")],
+        history=[
+            past
+            for past in history
+            if past.run == run.name or past.at <= (result.at if result is not None else "~")
+        ],
     )
     return page.render(item.cell, body)
 

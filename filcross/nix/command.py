@@ -181,6 +181,8 @@ def find_nix(*, host_tools: bool, preference: str | None = None) -> Nix:
     if store.kind == "private":
         store.folder.parent.mkdir(parents=True, exist_ok=True)
         _share_build_users(Path(store.environment["NIX_STATE_DIR"]))
+    elif os.environ.get("NIX_REMOTE"):
+        _ask_remote(store.folder)
     return Nix(found, replace(store, environment={**store.environment, **_mended_environment()}), host_tools)
 
 
@@ -203,6 +205,19 @@ def _share_build_users(state: Path, system: Path = SYSTEM_STATE) -> None:
         if pool.is_dir():
             shutil.rmtree(pool)
         pool.symlink_to(common)
+
+
+def _ask_remote(folder: Path) -> None:
+    """Ask the store that the environment names about a path that no store has."""
+    nothing = folder / f"{'0' * 32}-nothing"
+    try:
+        process.run(["nix-store", "--check-validity", "--print-invalid", nothing], timeout=QUERY_TIMEOUT)
+    except process.ProcessFailedError as error:
+        why = error.details[-1].removeprefix("error: ") if error.details else error.message
+        raise MissingRequirementError(
+            f"the Nix store `{os.environ['NIX_REMOTE']}` does not answer: {why}",
+            hint="correct NIX_REMOTE (of a matrix: --nix-store), or leave it out",
+        ) from error
 
 
 def _mended_environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,6 +177,44 @@ def test_what_cannot_be_had_is_skipped_with_the_reason(tmp_path: Path) -> None:
     (cell,) = document["run"]["cells"]
     assert cell["outcome"] == "skipped"
     assert "none" in cell["result"]["message"]
+
+
+def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    spec = tmp_path / "matrix.toml"
+    spec.write_text(
+        f'[trees.tree]\nnixpkgs = "{tree}"\n[toolchains.simulator]\ntoolchain = "{simulator.root}"\n'
+        '[[matrix]]\nattributes = ["needsFlaky"]\n'
+    )
+    ledger, site = tmp_path / "ledger", tmp_path / "site"
+    with tempfile.TemporaryDirectory() as memory:  # where Nix' build users can write
+        Path(memory).chmod(0o777)
+        (tree / "pkgs" / "matrix" / "memory.nix").write_text(f'"{memory}"\n')
+        code, document, said = matrix("run", "--spec", spec, "--ledger", ledger, "--repeat", "3")
+    (cell,) = document["run"]["cells"]
+    assert (code, cell["outcome"]) == (0, "flaky")
+    assert (cell["result"]["status"], cell["result"]["attempt"]) == ("blocked", 0)
+    assert "✗ flaky-x86_64-unknown-linux-filc failed" in said
+    assert "✓ flaky-x86_64-unknown-linux-filc" not in said
+    with ledgers.open_ledger(ledger) as book:
+        assert [item.status for item in book.results()] == ["blocked", "pass"]
+        assert not book.failures()
+    assert matrix("report", "--ledger", ledger, "--output", site, "--fail-on", "any")[0] == 1
+    page = (site / "cells" / "tree" / "simulator" / "needsFlaky.html").read_text()
+    assert "by chance" in page
+    assert page.count("<td>built and judged</td>") == 1
+
+
+def test_a_store_that_does_not_answer_is_no_regression(tmp_path: Path) -> None:
+    spec = tmp_path / "matrix.toml"
+    spec.write_text('[trees.e]\nnixpkgs = "embedded"\n[toolchains.simulator]\n[sets]\nall = ["hello"]\n')
+    common = ("run", "--spec", spec, "--ledger", tmp_path / "l", "--nix-store")
+    for address in ("nonsense://x", f"unix://{tmp_path}/no-socket"):
+        code, document, _ = matrix(*common, address)
+        assert code == 4
+        (cell,) = document["run"]["cells"]
+        assert cell["outcome"] == "skipped"
+        assert f"`{address}` does not answer: " in cell["result"]["message"]
 
 
 def test_bisect_finds_the_commit_and_remembers(simulator: Toolchain, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def matrix(*arguments: str | Path, **environment: str) -> tuple[int, dict[str, A
         (["--build-timeout", "inf"], "not a number of minutes"),
         (["--build-timeout", "0"], "not a number of minutes"),
         (["--fail-on", "x"], "--fail-on"),
+        (["--store", "x"], "not a value for `store`"),
     ],
 )
 def test_what_a_run_cannot_be_told(tmp_path: Path, spec: Path, arguments: list[str], words: str) -> None:

@@ -169,6 +169,8 @@ def test_merging_shards_joins_them_and_doing_it_again_adds_nothing(tmp_path: Pat
         (["skipped"], "pass", "", "skipped"),
         (["skipped"], None, "fails: x", "skipped"),
         (["fail", "pass"], "pass", "", "flaky"),
+        (["blocked", "pass"], "pass", "", "flaky"),
+        (["blocked", "fail"], "pass", "", "regression"),
         (["fail", "fail"], "pass", "", "regression"),
     ],
 )
@@ -462,3 +464,15 @@ def test_a_new_ledger_is_gone_when_it_could_not_be_filled(tmp_path: Path) -> Non
             book.take(others)
     with ledger.open_ledger(tmp_path / "all") as book:
         assert [run.spec for run in book.runs()] == ["spec"]
+
+
+def test_a_flaky_cell_shows_the_attempt_that_failed(tmp_path: Path) -> None:
+    with ledger.open_ledger(tmp_path / "l", make=True) as book:
+        run = book.begin("one", "spec", ["t/s/a"], "1/1")
+        for number, status in enumerate(("fail", "pass")):
+            book.add(result("one", "t/s/a", status, attempt=number))
+        (found,) = outcomes.of_run(book, run)
+        assert (found.outcome, found.result and found.result.status) == ("flaky", "fail")
+        later = book.begin("two", "spec", ["t/s/a"], "1/1")
+        book.add(result("two", "t/s/a", "fail"))
+        assert outcomes.of_run(book, later)[0].outcome == "regression"

@@ -1,5 +1,5 @@
 # Packages that behave: one good, one that is slow, one that fails, one that needs it, one that does not evaluate, one
-# without any program, and one whose output is native code once `lies` says so.
+# without any program, one whose output is native code once `lies` says so, and one that needs what fails once.
 {
   stdenv,
   buildPackages,
@@ -27,9 +27,22 @@ let
       exit 1
     '';
   };
+  flaky = program "flaky" {
+    memory = import ./memory.nix;
+    buildCommand = ''
+      if [ ! -e $memory/tried ]; then
+        touch $memory/tried
+        echo "by chance" >&2
+        exit 1
+      fi
+      mkdir -p $out/bin
+      $CC -DNAME="\"$name\"" -o $out/bin/answer $source
+    '';
+  };
 in
 {
   inherit broken;
+  needsFlaky = program "needs-flaky" { inherit flaky; };
   good = program "good" { };
   slow = program "slow" { slowly = "sleep 3"; };
   needsBroken = program "needs-broken" { inherit broken; };
