@@ -334,23 +334,36 @@ def seed_sources(
 
 
 def inspect(prepared: Prepared, built: Built) -> Report:
-    """Judge every ELF file of the outputs that were built."""
+    """Judge every ELF file of the outputs that were built.
+
+    What is kept of their files, and of those that they load, is not read again; what is read is kept.
+    """
+    from filcross.elf import facts, kept, policy
     from filcross.elf import inspect as inspector
-    from filcross.elf import policy
+    from filcross.nix import closure
     from filcross.toolchain import store
 
     if not built.outputs or built.libc is None:
         raise NothingToJudgeError("nothing was built, so there is nothing to judge")
+    memory = kept.of_user()
     names = store.baseline_of(prepared.toolchain)
     folders = list(built.libc.outputs.values())
     runtimes = [
         policy.runtime_from_folder(
-            folder, name=prepared.toolchain.name, names=names, version=prepared.toolchain.version
+            folder,
+            name=prepared.toolchain.name,
+            names=names,
+            version=prepared.toolchain.version,
+            kept=memory,
         )
         for folder in folders
         if (folder / "lib").is_dir()
     ]
-    return inspector.inspect(built.outputs, policy.policy_for(runtimes))
+    rules = policy.policy_for(runtimes)
+    known = None
+    if memory is not None:
+        known = facts.Facts(memory, closure.nar_hashes(built.outputs), rules, closure.hashes_below)
+    return inspector.inspect(built.outputs, rules, facts=known)
 
 
 def locate(prepared: Prepared, built: Built, report: Report) -> Report:

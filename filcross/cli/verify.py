@@ -13,6 +13,7 @@ from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOpt
 if TYPE_CHECKING:
     from filcross.cli.output import Output
     from filcross.elf.facts import Facts
+    from filcross.elf.kept import Kept
     from filcross.elf.packages import Root
     from filcross.elf.policy import Policy, Runtime
     from filcross.toolchain.layout import Toolchain
@@ -101,7 +102,7 @@ def verify(
 
     from filcross import config
     from filcross.cli import output
-    from filcross.elf import comparison, inspect, packages, policy
+    from filcross.elf import comparison, inspect, kept, packages, policy
     from filcross.elf import waivers as waiver
     from filcross.report import json, text
 
@@ -112,10 +113,12 @@ def verify(
     accepted = [*waiver.from_tables(config.tables("waiver"))]
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
-    runtimes = runtimes_of(toolchain, trust_runtime or [], out)
+    memory = kept.of_user() if cache else None
+    runtimes = runtimes_of(toolchain, trust_runtime or [], out, memory)
     wanted, roots, references = with_closure(paths, out, closure=closure)
     known = policy.policy_for(runtimes)
-    report = inspect.inspect(wanted, known, facts=facts_about(wanted, known) if cache else None)
+    facts = facts_about(wanted, known, memory) if memory is not None else None
+    report = inspect.inspect(wanted, known, facts=facts)
     report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
     report = packages.attach(report, roots, references)
     if baseline is not None and earlier is not None:
@@ -146,49 +149,48 @@ def with_closure(
     return [*outside, *found.paths], roots, found.references
 
 
-def facts_about(paths: list[Path], policy: Policy) -> Facts | None:
-    """Return the kept facts about those of `paths` that are store paths; `None` if there can be none."""
-    from filcross import config
+def facts_about(paths: list[Path], policy: Policy, memory: Kept) -> Facts:
+    """Return what is kept about those of `paths` that are store paths, and about what their files load."""
     from filcross.elf import facts
     from filcross.nix import closure as station
 
     hashes = station.nar_hashes([path for path in paths if station.store_path(path) == path])
-    try:
-        key = facts.key(config.state_dir() / "facts-key") if hashes else None
-        folder = config.cache_dir() / config.FACTS
-    except OSError:
-        return None
-    return facts.Facts(folder, key, hashes, policy) if key is not None else None
+    return facts.Facts(memory, hashes, policy, station.hashes_below)
 
 
-def runtimes_of(toolchain: str | None, trusted: list[Path], out: Output) -> list[Runtime]:
-    """Return the known runtimes: trusted folders, and the toolchain named or all that are installed."""
+def runtimes_of(
+    toolchain: str | None, trusted: list[Path], out: Output, memory: Kept | None = None
+) -> list[Runtime]:
+    """Return the known runtimes: trusted folders, and the toolchain named or all that are installed.
+
+    What `memory` knows of their files is not read again.
+    """
     from filcross import config
     from filcross.elf import policy
 
-    runtimes = [policy.runtime_from_folder(path) for path in trusted]
+    runtimes = [policy.runtime_from_folder(path, kept=memory) for path in trusted]
     setting = config.load({"toolchain": toolchain}).toolchain
     if setting.value is not None:
         from filcross.toolchain.selection import select
 
         chosen = select(setting, out.say)
         out.say(f"toolchain: {chosen.toolchain.label} ({chosen.why})")
-        runtimes.append(_known(chosen.toolchain))
+        runtimes.append(_known(chosen.toolchain, memory))
     elif not trusted:
         from filcross.toolchain import store
 
         installed = [entry.toolchain for entry in store.entries() if entry.toolchain is not None]
-        runtimes = [_known(item) for item in installed]
+        runtimes = [_known(item, memory) for item in installed]
         names = ", ".join(item.label for item in installed)
         out.say(f"toolchains: {names or 'none is installed, so nothing can be shown to be Fil-C code'}")
     return runtimes
 
 
-def _known(toolchain: Toolchain) -> Runtime:
+def _known(toolchain: Toolchain, memory: Kept | None) -> Runtime:
     from filcross.elf import policy
     from filcross.toolchain import store
 
     names = store.baseline_of(toolchain)
     return policy.runtime_from_folder(
-        toolchain.root, name=toolchain.name, names=names, version=toolchain.version
+        toolchain.root, name=toolchain.name, names=names, version=toolchain.version, kept=memory
     )

@@ -15,8 +15,8 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from filcross.elf import abi
 
@@ -42,6 +42,7 @@ _MAX_LOADER = 16 << 20
 _TOKEN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
 _MUSL_TOKEN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")  # musl does not ask what comes after the name
 _MAX_LINKS = 40
+_ODD = frozenset({"", ".", "..", "proc", "fd"})  # names that mean another folder, or may
 _MAX_CACHE = 32 << 20
 _CACHE_MAGIC = b"glibc-ld.so.cache1.1"
 _GLIBC_TOKEN = re.compile(r"\$(?:LIB\b|\{LIB\})")
@@ -54,6 +55,7 @@ class Places:
         self._inodes: dict[str, tuple[int, int] | None] = {}
         self._steady: dict[str, bool] = {}
         self._real: dict[str, str] = {}
+        self._search: dict[str, str] = {}
 
     def inode(self, path: str) -> tuple[int, int] | None:
         """Return the device and inode at `path`, behind links; `None` if there is nothing."""
@@ -68,9 +70,36 @@ class Places:
 
     def is_steady(self, path: str) -> bool:
         """Return whether every process that opens `path` gets the same file."""
-        if path not in self._steady:
-            self._steady[path] = is_steady(path)
-        return self._steady[path]
+        found = self._steady.get(path)
+        if found is None:
+            folder, _, name = path.rpartition("/")
+            if folder not in self._steady:
+                self._steady[folder] = is_steady(folder)
+            plain = name not in _ODD and self._steady[folder] and not os.path.islink(path)  # noqa: PTH114
+            found = self._steady[path] = plain or is_steady(path)
+        return found
+
+    def musl_default(self, loader: str) -> str:
+        """Return the search path of musl's loader at the path `loader`, from the file beside it."""
+        prefix = loader.rsplit("/", 2)[0]
+        if prefix not in self._search:
+            try:
+                with open(f"{prefix}/etc/ld-musl-x86_64.path", "rb") as file:  # noqa: PTH123
+                    self._search[prefix] = os.fsdecode(file.read(1 << 16))
+            except FileNotFoundError:
+                self._search[prefix] = MUSL_DEFAULT
+            except OSError:
+                self._search[prefix] = ""
+        return self._search[prefix]
+
+    def behind(self, link: str) -> str:
+        """Return where a symbolic link leads, without further links."""
+        folder, slash, name = os.readlink(link).rpartition("/")  # noqa: PTH115
+        if name in ("", ".", ".."):
+            return os.path.realpath(link)
+        place = os.path.join(os.path.dirname(link), folder or slash)  # noqa: PTH118, PTH120
+        target = f"{self.real(place).rstrip('/')}/{name}"
+        return os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114
 
     def real(self, path: str) -> str:
         """Return `path` without links."""
@@ -120,8 +149,7 @@ class Loader:
     self_names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """One object of a process.
 
     `name` is the name it was asked for by, `needed_by` the path of the object that asked (`None`: the
@@ -134,8 +162,7 @@ class Loaded:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """A needed library that was not found, and the places that were tried, in order."""
 
     name: str
@@ -182,6 +209,11 @@ def guessed_flavour(needed: tuple[str, ...]) -> str:
 def nameless_loader(flavour: str) -> Loader:
     """Return the rules of a sandwich's loader that cannot be looked at."""
     return Loader("", flavour, _SANDWICH_SELF if flavour == "musl" else ())
+
+
+@cache
+def _self_prefixes(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"lib{name}." for name in names)
 
 
 def _self_names(image: Image) -> tuple[str, ...]:
@@ -232,7 +264,6 @@ class _Object:
     path: str
     image: Loadable
     parent: _Object | None
-    names: set[str]
 
 
 class _Loading:
@@ -249,13 +280,14 @@ class _Loading:
         self.read = read
         self.places = places
         self.loader = loader
-        self.root = _Object(path, image, None, set())
+        self.root = _Object(path, image, None)
         self.objects = [self.root]
+        self.names: set[str] = set()
         self.loaded = [Loaded(path, path, None, "the file itself")]
         self.missing: list[Missing] = []
         self.unsteady: dict[str, None] = {}
         self.cache: Mapping[str, tuple[str, ...]] | None = None
-        self.inodes = {places.inode(path): self.root}
+        self.inodes = {places.inode(path)}
         self.self_loaded = False
 
     def run(self, *, direct: bool) -> Process:
@@ -276,7 +308,7 @@ class _Loading:
                 where = self.loader.path or name
                 self.loaded.append(Loaded(name, where, current.path, "the loader itself"))
             return
-        if any(name in item.names for item in self.objects):
+        if name in self.names:
             return
         tried: list[str] = []
         for candidate, how in self.candidates(name, current):
@@ -298,29 +330,26 @@ class _Loading:
             return True
         if self.loader.flavour == "glibc":
             return name in self.loader.self_names
-        return name.startswith("lib") and any(
-            name[3:].startswith(f"{part}.") for part in self.loader.self_names
-        )
+        return name.startswith(_self_prefixes(self.loader.self_names))
 
     def accept(self, name: str, candidate: str, how: str, current: _Object) -> str:
         """Take the file at `candidate`, pass it over, or give up (a file that musl cannot load)."""
         inode = self.places.inode(candidate)
         if inode is None:
             return "absent"
-        known = self.inodes.get(inode)
-        if known is not None:
-            known.names.add(name)
+        if inode in self.inodes:
+            self.names.add(name)
             return "taken"
         image = self.read(candidate)
         if image is None or image.bits != self.root.image.bits:
             return "absent" if self.loader.flavour == "glibc" else "refused"
         if image.machine != self.root.image.machine and self.loader.flavour == "glibc":
             return "absent"  # musl's loader does not ask for the machine
-        found = _Object(candidate, image, current, {name})
+        self.names.add(name)
         if self.loader.flavour == "glibc" and image.soname:
-            found.names.add(image.soname)
-        self.inodes[inode] = found
-        self.objects.append(found)
+            self.names.add(image.soname)
+        self.inodes.add(inode)
+        self.objects.append(_Object(candidate, image, current))
         self.loaded.append(Loaded(name, candidate, current.path, how))
         if self.loader.flavour == "glibc" and "/" not in name:
             self.add_variants(name, candidate, current)
@@ -333,7 +362,7 @@ class _Loading:
             variant = f"{folder}/{level}/{name}"
             image = self.read(variant) if self.places.inode(variant) else None
             if image is not None:
-                self.objects.append(_Object(variant, image, current, set()))
+                self.objects.append(_Object(variant, image, current))
                 self.loaded.append(Loaded(name, variant, current.path, f"glibc-hwcaps {level}"))
 
     def candidates(self, name: str, current: _Object) -> Iterator[tuple[str, str]]:
@@ -361,25 +390,20 @@ class _Loading:
         item: _Object | None = current
         while item is not None:
             raw = item.image.runpath if item.image.runpath is not None else item.image.rpath
-            # The program's own place is the one behind all links, a library's the one where it was found.
-            place = item.path if item.parent is not None else self.places.real(item.path)
-            for folder in _expand_musl(raw, place):
-                yield folder, f"RUNPATH of {item.path}"
+            if raw:
+                # The program's own place is the one behind all links, a library's the one where it was found.
+                place = self.places.real(item.path) if item.parent is None and "$" in raw else item.path
+                how = f"RUNPATH of {item.path}"
+                for folder in _expand_musl(raw, place):
+                    yield folder, how
             item = item.parent
         for folder in _split_musl(self.musl_default()):
             yield folder, "default path"
 
     def musl_default(self) -> str:
-        if not self.loader.path.startswith("/"):
-            return MUSL_DEFAULT
-        prefix = self.loader.path.rsplit("/", 2)[0]
-        try:
-            with open(f"{prefix}/etc/ld-musl-x86_64.path", "rb") as file:  # noqa: PTH123
-                return os.fsdecode(file.read(1 << 16))
-        except FileNotFoundError:
-            return MUSL_DEFAULT
-        except OSError:
-            return ""
+        return (
+            self.places.musl_default(self.loader.path) if self.loader.path.startswith("/") else MUSL_DEFAULT
+        )
 
     def glibc_search(self, current: _Object) -> Iterator[tuple[str, str]]:
         if current.image.runpath is None:
@@ -451,20 +475,19 @@ def is_steady(path: str) -> bool:
     return False
 
 
-def _split_musl(paths: str) -> Iterator[str]:
-    for part in re.split(r"[:\n]+", paths):
-        if part:
-            yield part
+@lru_cache(maxsize=4096)
+def _split_musl(paths: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[:\n]+", paths) if part)
 
 
-def _expand_musl(raw: str | None, path: str) -> Iterator[str]:
+def _expand_musl(raw: str, path: str) -> tuple[str, ...]:
     """Expand `$ORIGIN`; a search path with any other variable is ignored as a whole, as in musl."""
-    if not raw:
-        return
+    if "$" not in raw:
+        return _split_musl(raw)
     if "$" in _MUSL_TOKEN.sub("", raw):
-        return
+        return ()
     origin = os.path.dirname(path)  # noqa: PTH120
-    yield from _split_musl(_MUSL_TOKEN.sub(lambda _: origin, raw))
+    return _split_musl(_MUSL_TOKEN.sub(lambda _: origin, raw))
 
 
 def _expand_glibc(raw: str, path: str) -> Iterator[str]:

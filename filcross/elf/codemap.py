@@ -52,8 +52,8 @@ class Area(NamedTuple):
     size: int
 
 
-def startup_code(image: Image) -> tuple[re.Pattern[bytes], ...]:
-    """Return a pattern for each executable section of a start-up object, as it looks after linking."""
+def startup_code(image: Image) -> tuple[bytes, ...]:
+    """Return a pattern (`re.DOTALL`) for each executable section of a start-up object, as it looks linked."""
     found = []
     for index, section in _numbered_code(image):
         if section.size > _MAX_STARTUP:
@@ -64,8 +64,9 @@ def startup_code(image: Image) -> tuple[re.Pattern[bytes], ...]:
             before = _RELAXED.get(relocation.type, 0)
             width = 8 if relocation.type in _WIDE else 4
             free.update(range(relocation.offset - before, relocation.offset + width))
-        pattern = b"".join(b"." if position in free else _ESCAPED[byte] for position, byte in enumerate(code))
-        found.append(re.compile(pattern, re.DOTALL))
+        found.append(
+            b"".join(b"." if position in free else _ESCAPED[byte] for position, byte in enumerate(code))
+        )
     return tuple(found)
 
 
@@ -109,9 +110,7 @@ def note_areas(image: Image, note: SimulatorNote, base: int) -> list[Area]:
     return areas
 
 
-def unaccounted(
-    image: Image, areas: Iterable[Area], startup: Sequence[re.Pattern[bytes]]
-) -> tuple[Area, ...]:
+def unaccounted(image: Image, areas: Iterable[Area], startup: Sequence[bytes]) -> tuple[Area, ...]:
     """Return the runs of code that are in none of `areas`, nor start-up code, nor the linker's.
 
     Each pattern of `startup` stands for at most one place. Raises `ImageError` for code outside the file.
@@ -119,7 +118,7 @@ def unaccounted(
     wanted: dict[int, list[tuple[int, int]]] = {}
     for area in areas:
         wanted.setdefault(area.section, []).append((area.start, area.start + area.size))
-    patterns = sorted(startup, key=lambda item: -len(item.pattern))
+    patterns = sorted(startup, key=lambda item: -len(item))
     left: list[Area] = []
     for section, start, offset, size in _code(image):
         position, end = start, start + size
@@ -149,14 +148,14 @@ def _code(image: Image) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def _strange(raw: bytes, patterns: list[re.Pattern[bytes]]) -> list[tuple[int, int]]:
+def _strange(raw: bytes, patterns: list[bytes]) -> list[tuple[int, int]]:
     """Return (position, length) of what is left of a run without the linker's and start-up code."""
     position = 0
     while position < len(raw):
         match = _LINKER.match(raw, position)
         if match is None:
             for pattern in patterns:
-                match = pattern.match(raw, position)
+                match = re.compile(pattern, re.DOTALL).match(raw, position)
                 if match is not None and match.end() > position:
                     patterns.remove(pattern)
                     break

@@ -58,6 +58,7 @@ class Content:
     versions: frozenset[str] = frozenset()
     ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
+    _roles: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def judgeable(self) -> bool:
@@ -72,7 +73,9 @@ class Content:
     @property
     def roles(self) -> frozenset[str]:
         """All roles that a known file has (musl's loader is also its C library)."""
-        return frozenset(known.file.role for known in self.known)
+        if self._roles is None:
+            self._roles = frozenset(known.file.role for known in self.known)
+        return self._roles
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ class Said(NamedTuple):
 
 
 @cache
-def _counted(reason: str) -> Said:
+def counted(reason: str) -> Said:
     """Return what is said of every file that is counted under `reason`: there are very many."""
     return Said(reason=reason)
 
@@ -88,7 +88,7 @@ class Reader:
             with opened(path) as window:
                 return self.open_file(path, window)
         except Unjudged as reason:
-            return _counted(str(reason))
+            return counted(str(reason))
         except FileNotFoundError:
             return Said(reason="vanished", lasting=False)
         except elf.ImageError as error:

@@ -25,9 +25,11 @@ def named(files: Sequence[FileReport], contents: Iterable[Content | None]) -> li
         name for file in waiting for item in file.findings if item.code == LEFT for name in item.evidence
     }
     owners: dict[str, str] = {}
+    plain = {name.encode() for name in wanted}
+    odd = any("\\" in name for name in wanted)  # perhaps no text at first
     programs = [content for content in contents if content is not None and content.kind == "executable"]
     for content in sorted(programs, key=lambda item: item.path, reverse=True):
-        for raw in content.exports:
+        for raw in content.exports if odd else plain & content.exports:
             name = raw.decode("utf-8", "backslashreplace")
             if name in wanted:
                 owners[name] = content.path

@@ -13,12 +13,15 @@ import gc
 import os
 import stat
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from filcross.elf import closure, hosts, pool, records, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, machine_name
 from filcross.elf.files import Reader, Said, Unjudged, judge_window, opened
+from filcross.elf.kept import identity
 from filcross.elf.processes import ProcessJudge, Surroundings
 from filcross.elf.verdict import GOOD, FileReport, Finding, Library, Report, Script, decide
 from filcross.errors import UsageError
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from filcross.elf.facts import Facts, Identity
+    from filcross.elf.facts import Facts
+    from filcross.elf.kept import Identity
     from filcross.elf.policy import Policy
 
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "Unjudged", "inspect", "judge_window"]
@@ -50,10 +54,10 @@ def inspect(
     """
     with _no_collection():
         report = _Inspection(policy, progress, facts).run(paths)
-    unknown = strangers.find(report.files, policy)
-    if not unknown:
-        return report
-    files = strangers.judge_again(report.files, unknown, policy, _judge_files)
+        unknown = strangers.find(report.files, policy, facts.kept if facts is not None else None)
+        if not unknown:
+            return report
+        files = strangers.judge_again(report.files, unknown, policy, partial(_judge_files, facts))
     labels = tuple(runtime.label for runtime in unknown)
     return replace(report, files=files, toolchains=(*report.toolchains, *labels))
 
@@ -74,9 +78,11 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _judge_files(policy: Policy, files: Sequence[FileReport]) -> list[FileReport | None]:
-    inspection = _Inspection(policy)
-    return [inspection.again(file.path) for file in files]
+def _judge_files(facts: Facts | None, policy: Policy, files: Sequence[FileReport]) -> list[FileReport | None]:
+    inspection = _Inspection(policy, facts=facts.under(policy) if facts is not None else None)
+    reports = [inspection.again(file.path) for file in files]
+    inspection.save()
+    return reports
 
 
 _Found: TypeAlias = "tuple[str, tuple[int, int], Identity | None]"
@@ -91,7 +97,6 @@ class _Inspection:
     ) -> None:
         self.policy = policy
         self.facts = facts
-        self.linked: set[str] = set()
         self.devices: dict[int, int] = {}
         self.progress = progress
         self.reader = Reader(policy)
@@ -99,7 +104,7 @@ class _Inspection:
         self.contents: dict[tuple[int, int], Content | None] = {}
         self.skipped: dict[str, int] = {}
         self.paths: tuple[Path, ...] = ()
-        self.roots: tuple[str, ...] | None = None
+        self.roots: dict[str, bool] | None = None
         self.loaders: dict[str, closure.Loader | None] = {}
         self.places = closure.Places()
         self.surroundings = Surroundings(
@@ -138,9 +143,11 @@ class _Inspection:
             for key, report in files.items()
         ]
         reports = hosts.named(reports, (said.content for said in self.said.values()))
+        judged = tuple(self.script(path, name) for path, name in sorted(scripts))
+        self.save()
         return Report(
-            files=tuple(sorted(reports, key=lambda item: item.path)),
-            scripts=tuple(self.script(path, name) for path, name in sorted(scripts)),
+            files=tuple(sorted(reports, key=attrgetter("path"))),
+            scripts=judged,
             skipped=dict(sorted(self.skipped.items())),
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
@@ -152,11 +159,14 @@ class _Inspection:
             first.setdefault(place[1], place)
         facts, policy = self.facts, self.policy
         if facts is not None:
-            for path, inode, identity in first.values():
-                said = facts.said(path, identity) if identity and path not in self.linked else None
+            unread = {}
+            for inode, place in first.items():
+                said = facts.said(place[0], place[2]) if place[2] is not None else None
                 if said is not None:
                     self.said[inode] = said
-            first = {inode: place for inode, place in first.items() if inode not in self.said}
+                else:
+                    unread[inode] = place
+            first = unread
         answers = pool.do_all(
             [path for path, _, _ in first.values()],
             self.reader.said,
@@ -166,15 +176,32 @@ class _Inspection:
         self.said.update(zip(first, answers, strict=True))
         if facts is not None:
             for (path, _, identity), answer in zip(first.values(), answers, strict=True):
-                if identity and path not in self.linked:
+                if identity is not None:
                     facts.add(path, identity, answer)
             facts.save()
+            facts.learn(self.named_places())
 
-    def found(self, path: str, status: os.stat_result) -> _Found:
-        """Return what is kept of a file that the walk found: there may be very many."""
+    def named_places(self) -> set[str]:
+        """Return the paths and search paths at which other files will be looked at."""
+        places: set[str | None] = set()
+        for content, _, interpreter, _, _ in self.said.values():
+            if content is not None:
+                places.update((content.interpreter, content.runpath, content.rpath, content.wraps))
+                places.update(name for name in content.needed if "/" in name)
+            elif interpreter is not None:
+                places.add(interpreter)
+        return {place for place in places if place is not None}
+
+    def save(self) -> None:
+        """Keep what was read."""
+        if self.facts is not None:
+            self.facts.save()
+
+    def found(self, path: str, status: os.stat_result, *, linked: bool = False) -> _Found:
+        """Return what is held of a file that the walk found, `linked` if behind a link: there are many."""
         device = self.devices.setdefault(status.st_dev, status.st_dev)  # one number for all of them
         inode = (device, status.st_ino)
-        return path, inode, self.facts.identity(status) if self.facts is not None else None
+        return path, inode, None if linked or self.facts is None else identity(status)
 
     def depends_on_place(self, inode: tuple[int, int]) -> bool:
         """Return whether the same file at another path may load other libraries."""
@@ -190,8 +217,14 @@ class _Inspection:
     def is_elsewhere(self, path: str) -> bool:
         """Return whether the walk does not come to `path` by itself."""
         if self.roots is None:
-            self.roots = tuple(os.path.realpath(item).rstrip("/") for item in self.paths)
-        return not any(path == root or path.startswith(f"{root}/") for root in self.roots)
+            self.roots = {os.path.realpath(item).rstrip("/"): False for item in self.paths}
+        waiting = []
+        while (elsewhere := self.roots.get(path)) is None and path:
+            waiting.append(path)
+            path = path.rpartition("/")[0]
+        elsewhere = elsewhere is not False
+        self.roots.update(dict.fromkeys(waiting[1:], elsewhere))
+        return elsewhere
 
     def walk(self, paths: Sequence[Path]) -> Iterator[_Found]:
         self.paths = tuple(paths)
@@ -206,35 +239,35 @@ class _Inspection:
                 raise UsageError(
                     f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
                 ) from error
+            linked = os.path.realpath(path) != os.fspath(path)
             if stat.S_ISDIR(status.st_mode):
-                yield from self.walk_folder(os.fspath(path))
+                yield from self.walk_folder(os.fspath(path), linked=linked)
             elif stat.S_ISREG(status.st_mode):
-                yield self.found(os.fspath(path), status)
+                yield self.found(os.fspath(path), status, linked=linked)
             else:
                 self.skip("special file")
 
-    def walk_folder(self, folder: str) -> Iterator[_Found]:
+    def walk_folder(self, folder: str, *, linked: bool) -> Iterator[_Found]:
         waiting = [folder]
         while waiting:
             current = waiting.pop()
             try:
-                entries = sorted(os.scandir(current), key=lambda item: item.name)
+                entries = sorted(os.scandir(current), key=attrgetter("name"))
             except OSError:
                 self.skip("unreadable folder")
                 continue
             for entry in entries:
                 try:
-                    if entry.is_symlink():
-                        target = os.path.realpath(entry.path)
+                    if entry.is_file(follow_symlinks=False):
+                        yield self.found(entry.path, entry.stat(), linked=linked)
+                    elif entry.is_symlink():
+                        target = self.places.behind(entry.path)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
-                            self.linked.add(entry.path)
-                            yield self.found(entry.path, entry.stat())
+                            yield self.found(entry.path, entry.stat(), linked=True)
                         else:
                             self.skip("symbolic link")
                     elif entry.is_dir():
                         waiting.append(entry.path)
-                    elif entry.is_file():
-                        yield self.found(entry.path, entry.stat())
                     else:
                         self.skip("special file")
                 except OSError:
@@ -242,7 +275,21 @@ class _Inspection:
 
     def again(self, path: str) -> FileReport | None:
         """Judge a file that was judged before; `None` where it has become something else."""
-        return self.judge(path, self.reader.said(path))
+        return self.judge(path, self.kept_or_read(path) or self.reader.said(path))
+
+    def kept_or_read(self, path: str) -> Said | None:
+        """Return what a file says if that may be kept, and keep it; `None` for any other file."""
+        if self.facts is None or not self.facts.may_keep(path) or self.places.real(path) != path:
+            return None
+        try:
+            status = identity(os.stat(path))  # noqa: PTH116
+        except OSError:
+            return None
+        said = self.facts.said(path, status)
+        if said is None:
+            said = self.reader.said(path)
+            self.facts.add(path, status, said)
+        return said
 
     def script(self, path: str, interpreter: str) -> Script:
         """Judge a script by its interpreter, and a wrapper script by what it starts too."""
@@ -300,7 +347,11 @@ class _Inspection:
         if said is not None and said.content is not None:
             return said.content
         if inode not in self.contents:
-            self.contents[inode] = self.reader.content(path)
+            kept = self.kept_or_read(self.places.real(path)) if self.facts is not None else None
+            if kept is not None and kept.content is not None:
+                self.contents[inode] = replace(kept.content, path=path)
+            else:
+                self.contents[inode] = self.reader.content(path)
         return self.contents[inode]
 
     def loader(self, path: str) -> closure.Loader | None:

@@ -9,21 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filcross.elf import abi, baseline
 from filcross.elf.codemap import startup_code
 from filcross.elf.image import ET_REL, ImageError, NotElfError, Window, read_image
+from filcross.elf.kept import identity
 from filcross.elf.layout import layout_findings
 from filcross.errors import UnsupportedInputError
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from filcross.elf.baseline import Baseline
     from filcross.elf.image import Image
+    from filcross.elf.kept import Identity, Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Runtime:
     of its start-up objects as patterns (`filcross.elf.codemap`). `function_objects` says that its compiler
     makes them (since 0.679), as its user libc shows. `baseline` is the toolchain's own, where it has one,
     `trusted` is whether anybody vouches for it (`filcross.elf.strangers`), `version` that of Fil-C (empty:
-    it does not say).
+    it does not say). `starts_programs` says that its runtime has what starts a program, `has_filc_libc` that
+    its user libc has Fil-C names.
     """
 
     name: str
@@ -62,11 +64,13 @@ class Runtime:
     files: tuple[RuntimeFile, ...]
     main_sizes: frozenset[int] = frozenset()
     producers: frozenset[str] = frozenset()
-    startup: tuple[re.Pattern[bytes], ...] = ()
+    startup: tuple[bytes, ...] = ()
     function_objects: bool = False
     baseline: Baseline | None = None
     trusted: bool = True
     version: str = ""
+    starts_programs: bool = False
+    has_filc_libc: bool = False
 
     @property
     def label(self) -> str:
@@ -166,42 +170,110 @@ def library_folder(path: Path) -> Path:
 
 
 def runtime_from_folder(
-    path: Path, *, name: str | None = None, names: Path | None = None, version: str = ""
+    path: Path,
+    *,
+    name: str | None = None,
+    names: Path | None = None,
+    version: str = "",
+    kept: Kept | None = None,
 ) -> Runtime:
     """Return the runtime of a toolchain folder, a Nix output of its libc, or a `lib` folder.
 
     Only files with the name of a runtime file are taken. `names` is the file with its baseline
-    (`toolchain.store.baseline_of`), `version` what it is known to be, where its files do not say. Raises
-    `UnsupportedInputError` without a loader, or with a runtime file that cannot be read.
+    (`toolchain.store.baseline_of`), `version` what it is known to be, where its files do not say. What `kept`
+    knows of these very files is not read again. Raises `UnsupportedInputError` without a loader, or with a
+    runtime file that cannot be read.
     """
     folder = library_folder(path)
-    files: list[RuntimeFile] = []
-    simulated = False
-    main_sizes: set[int] = set()
-    producers: set[str] = set()
-    startup: list[re.Pattern[bytes]] = []
-    function_objects = False
-    glibc = False
+    present = _present(folder)
+    entry, state = f"runtime {folder}", tuple((name, identity) for name, _, identity in present)
+    remembered = kept.read(entry) if kept is not None else None
+    if remembered is not None and remembered[0] == state:
+        found = _FolderFacts(*remembered[1])
+    else:
+        found = _read_folder(folder, [(name, role) for name, role, _ in present])
+        settled = kept is not None and all(kept.is_settled(identity) for _, identity in state)
+        if kept is not None and settled and _present(folder) == present:
+            kept.write(entry, (state, tuple(found)))
+    files = tuple(
+        RuntimeFile(*values, layout=frozenset(layout))
+        for values, layout in zip(found.files, found.layouts, strict=True)
+    )
+    if not any(file.role == abi.LOADER for file in files):
+        raise UnsupportedInputError(
+            f"the loader in {folder} is not an ELF file with code",
+            hint="the toolchain is incomplete: install it again",
+        )
+    said = abi.versions(found.producers)
+    return Runtime(
+        name=name or _folder_name(path),
+        simulated=found.simulated,
+        flavour="glibc" if found.glibc else "musl",
+        folder=folder,
+        files=files,
+        main_sizes=frozenset(found.main_sizes),
+        producers=frozenset(found.producers),
+        startup=tuple(found.startup),
+        function_objects=found.function_objects,
+        baseline=baseline.read(names) if names is not None else None,
+        version=next(iter(said)) if len(said) == 1 else version if version[:1].isdigit() else "",
+        starts_programs=found.starts_programs,
+        has_filc_libc=found.has_filc_libc,
+    )
+
+
+def _present(folder: Path) -> list[tuple[str, str, Identity]]:
+    """Return the files in a folder that have the name of a runtime file: name, role, and which file it is."""
+    found = []
     for entry in sorted(os.scandir(folder), key=lambda item: item.name):
         role = abi.role_of(entry.name)
-        if role is None or not entry.is_file() or entry.name.endswith(".a"):
-            continue
-        with _open(Path(entry.path)) as image:
+        if role is not None and entry.is_file() and not entry.name.endswith(".a"):
+            found.append((entry.name, role, identity(entry.stat())))
+    return found
+
+
+class _FolderFacts(NamedTuple):
+    """What the runtime files in a folder say, as plain data."""
+
+    files: list[tuple[str, str, str, int, str | None, bool]]
+    layouts: list[list[str]]
+    simulated: bool
+    glibc: bool
+    main_sizes: list[int]
+    producers: list[str]
+    startup: list[bytes]
+    function_objects: bool
+    starts_programs: bool
+    has_filc_libc: bool
+
+
+def _read_folder(folder: Path, present: Sequence[tuple[str, str]]) -> _FolderFacts:
+    """Read the runtime files in a folder (name and role of each)."""
+    files: list[tuple[str, str, str, int, str | None, bool]] = []
+    layouts: list[list[str]] = []
+    main_sizes: set[int] = set()
+    producers: set[str] = set()
+    startup: list[bytes] = []
+    simulated = glibc = function_objects = starts_programs = has_filc_libc = False
+    for name, role in present:
+        with _open(folder / name) as image:
             if image is None:
                 continue
             digest = image.code_hash()
             producers.update(image.producers)
             noted = abi.simulator_note(image.notes) is not None
             simulated = simulated or noted
-            if role == abi.USER_LIBC and image.dynamic_symbols is not None:
-                function_objects = function_objects or b"\0pizlonatedFO_" in image.dynamic_symbols.strings
-            glibc = glibc or entry.name.startswith("libc.so.")
+            strings = image.dynamic_symbols.strings if image.dynamic_symbols is not None else b""
+            if role == abi.USER_LIBC:
+                function_objects = function_objects or b"\0pizlonatedFO_" in strings
+            glibc = glibc or name.startswith("libc.so.")
             if digest is not None:
-                files.append(
-                    RuntimeFile(
-                        entry.name, role, digest, image.code_size, image.build_id, noted, _layout(image)
-                    )
-                )
+                files.append((name, role, digest, image.code_size, image.build_id, noted))
+                layouts.append(sorted(_layout(image)))
+                if role == abi.USER_LIBC:
+                    has_filc_libc = abi.PREFIX in strings
+                if role == abi.PIZLO:
+                    starts_programs = abi.START_PROGRAM in strings
             if role == abi.STARTUP and image.type == ET_REL:
                 startup.extend(startup_code(image))
             if role == abi.STARTUP and image.symbols is not None:
@@ -210,24 +282,17 @@ def runtime_from_folder(
                     for symbol in image.symbols.symbols()
                     if symbol.name == b"main" and symbol.section
                 )
-    if not any(file.role == abi.LOADER for file in files):
-        raise UnsupportedInputError(
-            f"the loader in {folder} is not an ELF file with code",
-            hint="the toolchain is incomplete: install it again",
-        )
-    said = abi.versions(producers)
-    return Runtime(
-        name=name or _folder_name(path),
-        simulated=simulated,
-        flavour="glibc" if glibc else "musl",
-        folder=folder,
-        files=tuple(files),
-        main_sizes=frozenset(main_sizes),
-        producers=frozenset(producers),
-        startup=tuple(startup),
-        function_objects=function_objects,
-        baseline=baseline.read(names) if names is not None else None,
-        version=next(iter(said)) if len(said) == 1 else version if version[:1].isdigit() else "",
+    return _FolderFacts(
+        files,
+        layouts,
+        simulated,
+        glibc,
+        sorted(main_sizes),
+        sorted(producers),
+        startup,
+        function_objects,
+        starts_programs,
+        has_filc_libc,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi, baseline, closure, wrappers
@@ -320,15 +321,19 @@ class ProcessJudge:
         allows = self.surroundings.baseline.allows
         wrong: list[str] = []
         unresolved: list[str] = []
-        for name, weak in self.content.imports:
-            providers = [content for content in everybody if name in content.exports]
-            # All of them: which one a versioned name gets is the loader's choice.
-            wrong += [
-                f"{_text(name)} from {provider.path}"
-                for provider in providers
-                if not self.provides(provider, name)
-            ]
-            if not providers and not weak:
+        imports = dict(self.content.imports)
+        # All that have a name: which one a versioned name gets is the loader's choice.
+        found = [(content, content.exports.intersection(imports)) for content in everybody]
+        doubtful = frozenset().union(*(self.not_to_provide(content, names) for content, names in found))
+        provided = frozenset().union(*(names for _, names in found))
+        for name, weak in self.content.imports if doubtful or not imports.keys() <= provided else ():
+            if name in doubtful:
+                wrong += [
+                    f"{_text(name)} from {provider.path}"
+                    for provider, names in found
+                    if name in self.not_to_provide(provider, names)
+                ]
+            if name not in provided and not weak:
                 unresolved.append(_text(name))
         unresolved = [
             text
@@ -352,15 +357,22 @@ class ProcessJudge:
         if self.program:
             self.judge_start()
 
-    def provides(self, provider: Content, name: bytes) -> bool:
-        """Return whether `provider` may provide `name` to this file (unknown if no toolchain is known)."""
-        if not self.surroundings.runtimes:
-            return True
-        if name.startswith(abi.CHECK_PREFIX):
-            return provider.role == abi.PIZLO or provider is self.content
-        if abi.is_filc_name(name):
-            return provider.role not in (abi.LOADER, abi.YOLO_LIBC, abi.YOLO_LIBM)
-        return provider.role in abi.ORDINARY_ROLES or provider is self.content
+    def not_to_provide(self, provider: Content, names: frozenset[bytes]) -> set[bytes]:
+        """Return those of `names` that `provider` must not provide to this file.
+
+        Nothing is known of that where no toolchain is known.
+        """
+        if not names or not self.surroundings.runtimes:
+            return set()
+        role, own = provider.role, provider is self.content
+        allowed = {
+            _CHECK: own or role == abi.PIZLO,
+            _FILC: role not in (abi.LOADER, abi.YOLO_LIBC, abi.YOLO_LIBM),
+            _ORDINARY: own or role in abi.ORDINARY_ROLES,
+        }
+        if all(allowed.values()):
+            return set()
+        return {name for name in names if not allowed[_sort(name)]}
 
     def judge_start(self) -> None:
         """Check that the ordinary `main` is the start-up object's, which starts the runtime."""
@@ -378,9 +390,25 @@ class ProcessJudge:
             )
 
 
+_CHECK, _FILC, _ORDINARY = range(3)
+
+
+@lru_cache(maxsize=1 << 16)
+def _sort(name: bytes) -> int:
+    """Return whether a name is one of the runtime's checks, of Fil-C code, or an ordinary one."""
+    if name.startswith(abi.CHECK_PREFIX):
+        return _CHECK
+    return _FILC if abi.is_filc_name(name) else _ORDINARY
+
+
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
 def _role(loaded: closure.Loaded) -> str | None:
-    return abi.role_of(os.path.basename(loaded.name))  # noqa: PTH119
+    return _role_of_name(loaded.name)
+
+
+@lru_cache(maxsize=4096)
+def _role_of_name(name: str) -> str | None:
+    return abi.role_of(os.path.basename(name))  # noqa: PTH119

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from filcross.elf.contents import Content
-from filcross.elf.files import Said
+from filcross.elf.files import Said, counted
 from filcross.elf.policy import Known
 from filcross.elf.verdict import FileReport, Finding
 
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
     from filcross.elf.policy import Policy
 
-_CONTENT = tuple(field.name for field in fields(Content))
+_CONTENT = tuple(field.name for field in fields(Content) if field.init)
 _REPORT = tuple(field.name for field in fields(FileReport))
 _CONTENT_FINDINGS, _KNOWN = _CONTENT.index("findings"), _CONTENT.index("known")
 _REPORT_FINDINGS, _MEMBERS = _REPORT.index("findings"), _REPORT.index("members")
 _content_values, _report_values = attrgetter(*_CONTENT), attrgetter(*_REPORT)
 
 
-def pack(said: Said, policy: Policy) -> tuple[Any, ...]:
-    """Return the record of what a file says."""
+def pack(said: Said, policy: Policy) -> tuple[Any, ...] | str:
+    """Return the record of what a file says: only the reason where it is just counted."""
     content, report, interpreter, reason, lasting = said
+    if reason is not None and lasting:
+        return reason
     return (
         _pack_content(content, policy) if content is not None else None,
         _pack_report(report) if report is not None else None,
@@ -39,8 +41,10 @@ def pack(said: Said, policy: Policy) -> tuple[Any, ...]:
     )
 
 
-def unpack(record: tuple[Any, ...], policy: Policy) -> Said:
+def unpack(record: tuple[Any, ...] | str, policy: Policy) -> Said:
     """Return what a file says, from its record."""
+    if isinstance(record, str):
+        return counted(record)
     content, report, interpreter, reason, lasting = record
     return Said(
         _unpack_content(content, policy) if content is not None else None,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross.elf import abi
-from filcross.elf.image import Window, read_image
 from filcross.elf.policy import Policy, runtime_from_folder
 from filcross.elf.verdict import BAD, GOOD, Finding
 from filcross.errors import FilcrossError
@@ -21,6 +20,7 @@ from filcross.errors import FilcrossError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from filcross.elf.kept import Kept
     from filcross.elf.policy import Runtime
     from filcross.elf.verdict import FileReport
 
@@ -29,15 +29,18 @@ _SIGNS = frozenset({"FILC-N103", "FILC-N207", "FILC-N208", "FILC-E205"})
 _WHOLE = frozenset({abi.LOADER, abi.PIZLO, abi.USER_LIBC})
 
 
-def find(files: Sequence[FileReport], policy: Policy) -> tuple[Runtime, ...]:
-    """Return the whole sandwiches that `files` name and `policy` does not know, in order of their folders."""
+def find(files: Sequence[FileReport], policy: Policy, kept: Kept | None = None) -> tuple[Runtime, ...]:
+    """Return the whole sandwiches that `files` name and `policy` does not know, in order of their folders.
+
+    What `kept` knows of their files is not read again.
+    """
     known = {digest for runtime in policy.runtimes for digest in _ground(runtime)}
     own = {os.path.realpath(runtime.folder) for runtime in policy.runtimes}
     folders = {folder for file in files if _has_sign(file) for folder in _folders(file)}
     found = []
     for folder in sorted(folders):
         try:
-            runtime = runtime_from_folder(Path(folder), name=f"{CONFIDENCE} in {folder}")
+            runtime = runtime_from_folder(Path(folder), name=f"{CONFIDENCE} in {folder}", kept=kept)
         except FilcrossError:
             continue
         spoiled = os.path.realpath(folder) in own or bool(_ground(runtime) & known)
@@ -123,16 +126,5 @@ def _is_whole(runtime: Runtime) -> bool:
     """
     if any(file.layout - {"FILC-N319"} for file in runtime.files):
         return False
-    roles = {file.role: runtime.folder / file.name for file in runtime.files}
-    if not roles.keys() >= _WHOLE:
-        return False
-    return _names(roles[abi.PIZLO], abi.START_PROGRAM) and _names(roles[abi.USER_LIBC], abi.PREFIX)
-
-
-def _names(path: Path, name: bytes) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        table = read_image(Window(descriptor)).dynamic_symbols
-    finally:
-        os.close(descriptor)
-    return table is not None and name in table.strings
+    roles = {file.role for file in runtime.files}
+    return roles >= _WHOLE and runtime.starts_programs and runtime.has_filc_libc

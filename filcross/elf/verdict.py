@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filcross import resources
 
@@ -75,8 +75,7 @@ class Finding:
         return {"E": "error", "N": "unknown", "W": "warning"}.get(self.code[5:6], "info")
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """A library of a file's process: the name asked for, where it was found and how, its verdict.
 
     `path` is `None` where it was not found; `direct` says that the file itself needs it.

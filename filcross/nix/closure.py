@@ -48,33 +48,59 @@ class Closure:
 def runtime_closure(paths: Sequence[Path]) -> Closure:
     """Return the closure of `paths` (store paths); a path that does not exist is left out."""
     references: dict[str, tuple[str, ...]] = {}
-    try:
-        for path in paths:
-            references |= _asked(path)
-        how = "nix-store --query --graph"
-    except FilcrossError:
-        references = _walked(paths)
-        how = "the store paths in the files"
+    how = "nix-store --query --graph"
+    for folder in dict.fromkeys(path.parent for path in paths):
+        chosen = [path for path in paths if path.parent == folder]
+        try:
+            references |= _asked(chosen)
+        except FilcrossError:
+            for path in chosen:
+                try:
+                    references |= _asked([path])
+                except FilcrossError:
+                    references |= _walked([path])
+                    how = "the store paths in the files"
     others = references.keys() - {str(path) for path in paths}
     found = tuple(path for path in (*paths, *map(Path, sorted(others))) if path.exists())
     return Closure(found, how, dict(sorted(references.items())))
 
 
 def nar_hashes(paths: Sequence[Path]) -> dict[str, str]:
-    """Return the NAR hashes of store paths, as Nix registered them; nothing of a store that it cannot ask."""
+    """Return the NAR hashes of those store paths that Nix knows; nothing of a store that cannot be asked."""
     found: dict[str, str] = {}
     for folder in dict.fromkeys(path.parent for path in paths):
         chosen = [path for path in paths if path.parent == folder]
         for start in range(0, len(chosen), _AT_ONCE):
             part = chosen[start : start + _AT_ONCE]
-            try:
-                asked = run(["nix-store", "--query", "--hash", *part], env=_environment(folder)).stdout
-            except FilcrossError:
-                continue
-            hashes = asked.split()
-            if len(hashes) == len(part):
+            hashes = _lines(folder, "--query", "--hash", *part)
+            if hashes is None:  # for one of them, none is told
+                invalid = set(_lines(folder, "--check-validity", "--print-invalid", *part) or map(str, part))
+                part = [path for path in part if str(path) not in invalid]
+                hashes = _lines(folder, "--query", "--hash", *part) if part else None
+            if hashes is not None and len(hashes) == len(part):
                 found.update(zip(map(str, part), hashes, strict=True))
     return found
+
+
+def hashes_below(paths: Sequence[Path]) -> dict[str, str]:
+    """Return the NAR hashes of store paths that Nix knows and of all that they refer to."""
+    found = nar_hashes(paths)
+    below: dict[Path, None] = {}
+    valid = list(map(Path, found))
+    for folder in dict.fromkeys(path.parent for path in valid):
+        chosen = [path for path in valid if path.parent == folder]
+        for start in range(0, len(chosen), _AT_ONCE):
+            lines = _lines(folder, "--query", "--requisites", *chosen[start : start + _AT_ONCE])
+            below.update(dict.fromkeys(map(Path, lines or ())))
+    return found | nar_hashes([path for path in below if str(path) not in found])
+
+
+def _lines(folder: Path, *arguments: str | Path) -> list[str] | None:
+    """Return the lines that `nix-store` prints about the store at `folder`, `None` where it fails."""
+    try:
+        return run(["nix-store", *arguments], env=_environment(folder)).stdout.splitlines()
+    except FilcrossError:
+        return None
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -88,10 +114,13 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _asked(path: Path) -> dict[str, tuple[str, ...]]:
-    """Ask Nix who refers to whom below `path`: it draws an arrow from each path to the one that needs it."""
-    folder = path.parent
-    graph = run(["nix-store", "--query", "--graph", path], env=_environment(folder)).stdout
+def _asked(paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """Ask Nix who refers to whom below `paths`, of one store.
+
+    It draws an arrow from each path to the one that needs it.
+    """
+    folder = paths[0].parent
+    graph = run(["nix-store", "--query", "--graph", *paths], env=_environment(folder)).stdout
     found: dict[str, list[str]] = {str(folder / name): [] for name in _BOX.findall(graph)}
     for needed, user in _ARROW.findall(graph):
         found[str(folder / user)].append(str(folder / needed))

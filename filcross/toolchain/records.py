@@ -11,12 +11,9 @@ import os
 import shutil
 import stat
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from filcross.toolchain.download import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,6 +108,8 @@ def baseline_file(store: Path, name: str) -> Path | None:
 def manifest(root: Path) -> dict[str, list[str]]:
     """Return every file (`["file", sha256, mode]`) and link (`["link", target]`) by path below `root`."""
     paths = sorted(_walk(root))
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_WORKERS) as workers:
         described = list(workers.map(lambda name: _describe(root / name), paths))
     return dict(zip(paths, described, strict=True))
@@ -130,6 +129,8 @@ def _describe(path: Path) -> list[str]:
         return ["link", str(path.readlink())]
     if not stat.S_ISREG(status.st_mode):
         return ["special", oct(status.st_mode)]
+    from filcross.toolchain.download import hash_file
+
     return ["file", hash_file(path), "x" if status.st_mode & stat.S_IXUSR else "-"]
 
 

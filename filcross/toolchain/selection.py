@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filcross.errors import FilcrossError
-from filcross.toolchain import install, libcxx, releases, store
+from filcross.toolchain import libcxx, releases, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +67,8 @@ def select(setting: Setting, tell: Callable[[str], None]) -> Selection:
         return Selection(newest, "the newest installed release")
     pinned = releases.default()
     if _is_here(pinned):
+        from filcross.toolchain import install
+
         tell(f"toolchain: installing the pinned release {pinned.version}, whose archive is on this machine")
         done = install.install(install.Wish(pinned.name), tell=tell)
         return Selection(done.toolchain, "the pinned release")
@@ -78,6 +80,8 @@ def select(setting: Setting, tell: Callable[[str], None]) -> Selection:
 
 
 def _is_here(pinned: releases.Asset) -> bool:
+    from filcross.toolchain import install
+
     return install.cached(pinned.url).is_file()
 
 

@@ -70,6 +70,17 @@ def test_nix_and_the_files_agree(top: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (walked.paths, walked.references) == (asked.paths, asked.references)
 
 
+def test_a_path_that_nix_does_not_know_costs_only_itself(top: Path) -> None:
+    unknown = top.with_name("00000000000000000000000000000000-unknown")
+    hashes = closure.nar_hashes([top])
+    assert list(hashes) == [str(top)]
+    assert closure.nar_hashes([unknown, top]) == hashes
+    assert closure.nar_hashes([unknown]) == {}
+    below = closure.hashes_below([unknown, top])
+    assert names(map(Path, below)) == {"top", "middle", "below-with-native-code"}
+    assert closure.runtime_closure([unknown, top]).paths == closure.runtime_closure([top]).paths
+
+
 def test_a_path_outside_every_store(tmp_path: Path) -> None:
     assert closure.store_path(tmp_path) is None
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from elf_packer import Elf, Sym
 
-from filcross.elf import facts
+from filcross.elf import facts, policy
+from filcross.elf import kept as keeping
 from filcross.elf.inspect import inspect
-from filcross.elf.policy import Policy, Runtime, RuntimeFile, policy_for
+from filcross.elf.policy import Policy, Runtime, RuntimeFile, policy_for, runtime_from_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,18 +61,16 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(tmp_path: Path, store: Path) -> Callable[..., facts.Facts]:
     def make(
-        key: bytes = KEY, nar_hash: str = "sha256:1", policy: Policy | None = None, root: Path = store
+        key: bytes = KEY, nar_hash: str = "sha256:1", rules: Policy | None = None, root: Path = store
     ) -> facts.Facts:
-        later = time.time() + 60
-        return facts.Facts(
-            tmp_path / "cache", key, {str(root): nar_hash}, policy or policy_for([]), now=later
-        )
+        memory = keeping.Kept(tmp_path / "cache", key, now=time.time() + 60)
+        return facts.Facts(memory, {str(root): nar_hash}, rules or policy_for([]))
 
     return make
 
 
 def said(found: facts.Facts, path: Path) -> Said | None:
-    return found.said(str(path), found.identity(path.stat()))
+    return found.said(str(path), keeping.identity(path.stat()))
 
 
 def test_a_second_run_finds_what_the_first_said(store: Path, kept: Callable[..., facts.Facts]) -> None:
@@ -106,7 +105,7 @@ def test_another_key_hash_or_policy_is_another_entry(
     assert said(kept(), path) is not None
     assert said(kept(key=b"x" * 32), path) is None
     assert said(kept(nar_hash="sha256:2"), path) is None
-    assert said(kept(policy=other_policy(tmp_path)), path) is None
+    assert said(kept(rules=other_policy(tmp_path)), path) is None
     assert facts.fingerprint(other_policy(tmp_path)) == facts.fingerprint(other_policy(tmp_path))
 
 
@@ -159,10 +158,78 @@ def test_nothing_is_kept_outside_of_store_paths(
     assert said(kept(root=link), link / "ordinary") is None
 
 
+def test_what_files_load_from_other_store_paths_is_kept_too(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    other = store.with_name("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz-library")
+    (other / "lib").mkdir(parents=True)
+    (other / "lib" / "libz.so").write_bytes(ORDINARY)
+    user = Elf(needed=["libz.so"], runpath=str(other / "lib"), dynsyms=[Sym("pizlonated_main")]).pack()
+    (store / "user").write_bytes(user)
+    asked = []
+
+    def ask(paths: list[Path]) -> dict[str, str]:
+        asked.append(paths)
+        return {str(path): "sha256:2" for path in paths}
+
+    plain = inspect([store], policy_for([]))
+    for _ in range(2):
+        memory = keeping.Kept(tmp_path / "cache", KEY, now=time.time() + 60)
+        found = facts.Facts(memory, {str(store): "sha256:1"}, policy_for([]), ask)
+        assert inspect([store], policy_for([]), facts=found) == plain
+        assert said(found, other / "lib" / "libz.so") is not None
+    assert asked == [[other], [other]]
+    assert said(kept(root=other, nar_hash="sha256:2"), other / "lib" / "libz.so") is not None
+
+
+def test_a_toolchain_is_read_again_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "lib"
+    folder.mkdir()
+    loader = folder / "ld-fil1-x86_64.so"
+    loader.write_bytes(Elf(code=b"\x90" * 64, dynsyms=[Sym("start")]).pack())
+    (folder / "libpizlo.so").write_bytes(Elf(dynsyms=[Sym("filc_start_program")]).pack())
+    (folder / "crt1.o").write_bytes(Elf(type=1, symbols=[Sym("main")]).pack())
+
+    def known(now: float) -> Runtime:
+        return runtime_from_folder(folder, kept=keeping.Kept(tmp_path / "cache", KEY, now=now))
+
+    later = time.time() + 60
+    fresh = runtime_from_folder(folder)
+    assert known(time.time()) == fresh  # it has just changed: nothing is kept
+    assert not (tmp_path / "cache").exists()
+    assert known(later) == fresh
+    with monkeypatch.context() as patched:
+        patched.setattr(policy, "read_image", None)  # whoever reads a file now fails
+        assert known(later) == fresh
+    before = loader.stat()
+    loader.write_bytes(loader.read_bytes().replace(b"\x90" * 64, b"\xcc" * 64))
+    os.utime(loader, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = known(later)
+    assert changed == runtime_from_folder(folder)
+    assert changed != fresh
+    (folder / "libc.so").write_bytes(Elf(dynsyms=[Sym("pizlonated_main")]).pack())
+    assert [file.role for file in known(later).files].count("user libc") == 1
+
+
+def test_a_hostile_file_makes_nix_look_into_no_other_store(tmp_path: Path, store: Path) -> None:
+    other = tmp_path / "elsewhere" / "store" / store.name
+    other.mkdir(parents=True)
+    (store / "user").write_bytes(Elf(needed=["libz.so"], runpath=str(other)).pack())
+    asked: list[object] = []
+    memory = keeping.Kept(tmp_path / "cache", KEY, now=time.time() + 60)
+
+    def ask(paths: list[Path]) -> dict[str, str]:
+        asked.append(paths)
+        return {}
+
+    inspect([store], policy_for([]), facts=facts.Facts(memory, {str(store): "sha256:1"}, policy_for([]), ask))
+    assert not asked
+
+
 def test_what_was_just_changed_is_not_kept(tmp_path: Path, store: Path) -> None:
-    fresh = facts.Facts(tmp_path / "cache", KEY, {str(store): "sha256:1"}, policy_for([]))
-    inspect([store], policy_for([]), facts=fresh)
-    assert not any((tmp_path / "cache").iterdir())
+    memory = keeping.Kept(tmp_path / "cache", KEY)
+    inspect([store], policy_for([]), facts=facts.Facts(memory, {str(store): "sha256:1"}, policy_for([])))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_changes_nothing(
@@ -174,8 +241,8 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 
 def test_the_key_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
     file = tmp_path / "state" / "facts-key"
-    found = facts.key(file)
-    assert (len(found), facts.key(file), file.stat().st_mode & 0o777) == (32, found, 0o600)
+    found = keeping.key(file)
+    assert (len(found), keeping.key(file), file.stat().st_mode & 0o777) == (32, found, 0o600)
     file.write_bytes(b"half")
-    assert len(facts.key(file)) == 32
+    assert len(keeping.key(file)) == 32
     assert [path.name for path in file.parent.iterdir()] == ["facts-key"]
