@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -362,7 +363,7 @@ def inspect(prepared: Prepared, built: Built) -> Report:
     rules = policy.policy_for(runtimes)
     known = None
     if memory is not None:
-        known = facts.Facts(memory, closure.nar_hashes(built.outputs), rules, closure.hashes_below)
+        known = facts.Facts(memory, partial(closure.nar_hashes, built.outputs), rules, closure.hashes_below)
     return inspector.inspect(built.outputs, rules, facts=known)
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filcross.errors import BuildFailedError, FilcrossError, MissingRequirementError
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from selectors import BaseSelector
+
+T = TypeVar("T")
 
 GRACE_SECONDS = 3.0
 TAIL_LINES = 25
@@ -145,6 +147,31 @@ def run(
     if check and completed.exit_code != 0:
         raise ProcessFailedError(completed, hint=hint)
     return completed
+
+
+def meanwhile(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin `work` (that waits for a child, for instance) in a thread; return what waits for its answer.
+
+    That gives the answer, or raises what `work` raised.
+    """
+    answers: list[T] = []
+    errors: list[BaseException] = []
+
+    def do() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:  # noqa: BLE001  (for whoever waits)
+            errors.append(error)
+
+    def wait() -> T:
+        thread.join()
+        if errors:
+            raise errors[0]
+        return answers[0]
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    return wait
 
 
 @contextlib.contextmanager

@@ -45,6 +45,11 @@ def paint(text: str, style: str) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if use_colour(sys.stderr) else text
 
 
+def painter() -> Callable[[str, str], str] | None:
+    """Return what paints many pieces of text for stderr, `None` without colour."""
+    return paint if use_colour(sys.stderr) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """How much one command says, and whether its result is JSON."""

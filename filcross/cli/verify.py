@@ -11,11 +11,14 @@ from filcross.cli import report_files
 from filcross.cli.output import DebugOption, JsonOption, QuietOption, VerboseOption
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filcross.cli.output import Output
     from filcross.elf.facts import Facts
     from filcross.elf.kept import Kept
     from filcross.elf.packages import Root
     from filcross.elf.policy import Policy, Runtime
+    from filcross.nix.closure import Closure
     from filcross.toolchain.layout import Toolchain
 
 EXAMPLES = """\b
@@ -114,8 +117,9 @@ def verify(
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
     memory = kept.of_user() if cache else None
+    asked = question(paths, closure=closure)
     runtimes = runtimes_of(toolchain, trust_runtime or [], out, memory)
-    wanted, roots, references = with_closure(paths, out, closure=closure)
+    wanted, roots, references = with_closure(paths, out, asked)
     known = policy.policy_for(runtimes)
     facts = facts_about(wanted, known, memory) if memory is not None else None
     report = inspect.inspect(wanted, known, facts=facts)
@@ -127,22 +131,30 @@ def verify(
     report_files.write(reports or [], report)
     if as_json:
         out.document("verify", json.render(report))
-    out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.paint))
+    out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.painter()))
     raise typer.Exit(report.exit_code)
 
 
+def question(paths: list[Path], *, closure: bool) -> Callable[[], Closure] | None:
+    """Ask for the closure of those of `paths` that are in a store; `None` where there is nothing to ask."""
+    from filcross import process
+    from filcross.nix import closure as station
+
+    stored = list(station.store_paths(paths))
+    return process.meanwhile(lambda: station.runtime_closure(stored)) if stored and closure else None
+
+
 def with_closure(
-    paths: list[Path], out: Output, *, closure: bool
+    paths: list[Path], out: Output, asked: Callable[[], Closure] | None
 ) -> tuple[list[Path], dict[str, Root], dict[str, tuple[str, ...]]]:
     """Return what to judge, the store paths asked for, and who refers to whom among those below them."""
     from filcross.elf.packages import Root
     from filcross.nix import closure as station
 
-    stored = list(dict.fromkeys(path for path in map(station.store_path, paths) if path is not None))
-    roots = {str(path): Root() for path in stored}
-    if not stored or not closure:
+    roots = {str(path): Root() for path in station.store_paths(paths)}
+    if asked is None:
         return paths, roots, {}
-    found = station.runtime_closure(stored)
+    found = asked()
     how = f"by {found.how}; --no-closure looks at the given paths only"
     out.say(f"closure: {len(found.paths)} store paths ({how})")
     outside = [path for path in paths if station.store_path(path) is None]
@@ -151,10 +163,12 @@ def with_closure(
 
 def facts_about(paths: list[Path], policy: Policy, memory: Kept) -> Facts:
     """Return what is kept about those of `paths` that are store paths, and about what their files load."""
+    from filcross import process
     from filcross.elf import facts
     from filcross.nix import closure as station
 
-    hashes = station.nar_hashes([path for path in paths if station.store_path(path) == path])
+    stored = list(filter(station.is_store_path, paths))
+    hashes = process.meanwhile(lambda: station.nar_hashes(stored))
     return facts.Facts(memory, hashes, policy, station.hashes_below)
 
 

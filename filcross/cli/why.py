@@ -64,8 +64,9 @@ def why(
 
     del debug
     out = Output(as_json, verbose, quiet)
+    asked = verify.question(inside or [], closure=True)
     rules = policy.policy_for(verify.runtimes_of(toolchain, trust_runtime or [], out))
-    paths, roots, references = verify.with_closure(inside or [], out, closure=True)
+    paths, roots, references = verify.with_closure(inside or [], out, asked)
     report = packages.attach(inspect.inspect([*paths, file], rules), roots, references)
     explained = symbols.only(report.files, str(file))
     if explained is None:

@@ -101,6 +101,12 @@ class Places:
         target = f"{self.real(place).rstrip('/')}/{name}"
         return os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114
 
+    def is_real(self, path: str) -> bool:
+        """Return whether there is no link in an absolute path."""
+        folder, _, name = path.rpartition("/")
+        folder = folder or "/"
+        return name not in _ODD and self.real(folder) == folder and not os.path.islink(path)  # noqa: PTH114
+
     def real(self, path: str) -> str:
         """Return `path` without links."""
         if path not in self._real:

@@ -15,10 +15,12 @@ import hashlib
 import os
 import re
 from dataclasses import fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filcross.elf import abi, records
+from filcross.elf.closure import Places
 from filcross.elf.kept import identity
 
 if TYPE_CHECKING:
@@ -33,31 +35,44 @@ _NAME = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+._?=-]+")
 
 
 class Facts:
-    """The kept facts for one policy, about the store paths in `hashes` (their NAR hashes).
+    """The kept facts for one policy, about the store paths that `hashes` gives (with their NAR hashes).
 
-    `ask` gives the NAR hashes of more store paths, and of what they refer to.
+    It is called when the first is needed: Nix may still be asked while the files are found. `ask` gives the
+    NAR hashes of more store paths, and of what they refer to.
     """
 
     def __init__(
         self,
         kept: Kept,
-        hashes: Mapping[str, str],
+        hashes: Callable[[], Mapping[str, str]],
         policy: Policy,
         ask: Callable[[list[Path]], Mapping[str, str]] | None = None,
     ) -> None:
         self.kept = kept
-        self._hashes = dict(hashes)
+        self._given = hashes
         self._policy = policy
         self._under = fingerprint(policy)
         self._ask = ask
-        self._stores = tuple({f"{os.path.dirname(path)}/" for path in hashes} | {"/nix/store/"})  # noqa: PTH120
+        self._places = Places()
         self._entries: dict[str, dict[str, Any] | None] = {}
         self._here: tuple[str, dict[str, Any]] = _NOWHERE, {}
         self._changed: set[str] = set()
 
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return dict(self._given())
+
+    @cached_property
+    def _stores(self) -> tuple[str, ...]:
+        return tuple({f"{os.path.dirname(path)}/" for path in self._hashes} | {"/nix/store/"})  # noqa: PTH120
+
+    def wait(self) -> None:
+        """Wait for the answer that gives the NAR hashes."""
+        _ = self._hashes
+
     def under(self, policy: Policy) -> Facts:
         """Return the kept facts for another policy, about the same store paths."""
-        return Facts(self.kept, self._hashes, policy)
+        return Facts(self.kept, lambda: self._hashes, policy)
 
     def learn(self, texts: Iterable[str]) -> None:
         """Ask for the NAR hashes of store paths named in some paths and search paths, if any is new.
@@ -122,7 +137,7 @@ class Facts:
         """
         if root not in self._entries:
             self._entries[root] = None
-            if root in self._hashes and os.path.realpath(root) == root:
+            if root in self._hashes and self._places.is_real(root):
                 found = self.kept.read(self._name(root))
                 self._entries[root] = found if isinstance(found, dict) else {}
         return self._entries[root]

@@ -33,7 +33,11 @@ def named(files: Sequence[FileReport], contents: Iterable[Content | None]) -> li
             name = raw.decode("utf-8", "backslashreplace")
             if name in wanted:
                 owners[name] = content.path
-    return [replace(file, findings=tuple(_named(item, owners) for item in file.findings)) for file in files]
+    changed = {
+        file.path: replace(file, findings=tuple(_named(item, owners) for item in file.findings))
+        for file in waiting
+    }
+    return [changed.get(file.path, file) for file in files]
 
 
 def _named(finding: Finding, owners: dict[str, str]) -> Finding:

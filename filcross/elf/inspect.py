@@ -159,6 +159,7 @@ class _Inspection:
             first.setdefault(place[1], place)
         facts, policy = self.facts, self.policy
         if facts is not None:
+            facts.wait()
             unread = {}
             for inode, place in first.items():
                 said = facts.said(place[0], place[2]) if place[2] is not None else None
@@ -239,7 +240,7 @@ class _Inspection:
                 raise UsageError(
                     f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
                 ) from error
-            linked = os.path.realpath(path) != os.fspath(path)
+            linked = not self.places.is_real(os.fspath(path))
             if stat.S_ISDIR(status.st_mode):
                 yield from self.walk_folder(os.fspath(path), linked=linked)
             elif stat.S_ISREG(status.st_mode):
@@ -279,7 +280,7 @@ class _Inspection:
 
     def kept_or_read(self, path: str) -> Said | None:
         """Return what a file says if that may be kept, and keep it; `None` for any other file."""
-        if self.facts is None or not self.facts.may_keep(path) or self.places.real(path) != path:
+        if self.facts is None or not self.facts.may_keep(path) or not self.places.is_real(path):
             return None
         try:
             status = identity(os.stat(path))  # noqa: PTH116

@@ -17,7 +17,7 @@ from filcross.errors import FilcrossError
 from filcross.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _NAME = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+._?=-]+")
 _BOX = re.compile(rf'^"({_NAME.pattern})" \[label', re.MULTILINE)
@@ -31,9 +31,20 @@ def store_path(path: Path) -> Path | None:
     """Return the store path that `path` is in, behind all links; `None` for a path that is in no store."""
     resolved = path.resolve()
     for part in (resolved, *resolved.parents):
-        if _NAME.fullmatch(part.name) and part.parent.name == "store":
+        if is_store_path(part):
             return part
     return None
+
+
+def store_paths(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the store paths that some paths are in, each once, in order."""
+    return tuple(dict.fromkeys(path for path in map(store_path, paths) if path is not None))
+
+
+def is_store_path(path: Path) -> bool:
+    """Return whether `path` is that of a store path, by its name; it may be a link."""
+    folder, _, name = os.fspath(path).rpartition("/")
+    return folder.startswith("/") and folder.endswith("/store") and _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +132,9 @@ def _asked(paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
     """
     folder = paths[0].parent
     graph = run(["nix-store", "--query", "--graph", *paths], env=_environment(folder)).stdout
-    found: dict[str, list[str]] = {str(folder / name): [] for name in _BOX.findall(graph)}
+    found: dict[str, list[str]] = {f"{folder}/{name}": [] for name in _BOX.findall(graph)}
     for needed, user in _ARROW.findall(graph):
-        found[str(folder / user)].append(str(folder / needed))
+        found[f"{folder}/{user}"].append(f"{folder}/{needed}")
     return {user: tuple(sorted(needed)) for user, needed in found.items()}
 
 

@@ -64,7 +64,7 @@ def kept(tmp_path: Path, store: Path) -> Callable[..., facts.Facts]:
         key: bytes = KEY, nar_hash: str = "sha256:1", rules: Policy | None = None, root: Path = store
     ) -> facts.Facts:
         memory = keeping.Kept(tmp_path / "cache", key, now=time.time() + 60)
-        return facts.Facts(memory, {str(root): nar_hash}, rules or policy_for([]))
+        return facts.Facts(memory, lambda: {str(root): nar_hash}, rules or policy_for([]))
 
     return make
 
@@ -175,7 +175,7 @@ def test_what_files_load_from_other_store_paths_is_kept_too(
     plain = inspect([store], policy_for([]))
     for _ in range(2):
         memory = keeping.Kept(tmp_path / "cache", KEY, now=time.time() + 60)
-        found = facts.Facts(memory, {str(store): "sha256:1"}, policy_for([]), ask)
+        found = facts.Facts(memory, lambda: {str(store): "sha256:1"}, policy_for([]), ask)
         assert inspect([store], policy_for([]), facts=found) == plain
         assert said(found, other / "lib" / "libz.so") is not None
     assert asked == [[other], [other]]
@@ -222,13 +222,19 @@ def test_a_hostile_file_makes_nix_look_into_no_other_store(tmp_path: Path, store
         asked.append(paths)
         return {}
 
-    inspect([store], policy_for([]), facts=facts.Facts(memory, {str(store): "sha256:1"}, policy_for([]), ask))
+    inspect(
+        [store],
+        policy_for([]),
+        facts=facts.Facts(memory, lambda: {str(store): "sha256:1"}, policy_for([]), ask),
+    )
     assert not asked
 
 
 def test_what_was_just_changed_is_not_kept(tmp_path: Path, store: Path) -> None:
     memory = keeping.Kept(tmp_path / "cache", KEY)
-    inspect([store], policy_for([]), facts=facts.Facts(memory, {str(store): "sha256:1"}, policy_for([])))
+    inspect(
+        [store], policy_for([]), facts=facts.Facts(memory, lambda: {str(store): "sha256:1"}, policy_for([]))
+    )
     assert not (tmp_path / "cache").exists()
 
 

@@ -92,6 +92,14 @@ def test_what_fails_while_a_line_is_taken_ends_the_child() -> None:
     assert _gone(*pids)
 
 
+def test_what_is_done_meanwhile_answers_or_fails_when_it_is_waited_for() -> None:
+    answer = process.meanwhile(lambda: process.run(["echo", "yes"]).stdout)
+    failure = process.meanwhile(lambda: process.run(["false"]))
+    assert answer() == "yes\n"
+    with pytest.raises(process.ProcessFailedError):
+        failure()
+
+
 def test_a_missing_program_is_named_with_a_hint() -> None:
     with pytest.raises(MissingRequirementError) as caught:
         process.run(["nix-build", "--version"], env={"PATH": "/nonexistent"})
