@@ -12,15 +12,17 @@ import contextlib
 import gc
 import os
 import stat
+from array import array
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from filcross.elf import closure, hosts, pool, records, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, machine_name
 from filcross.elf.files import Reader, Said, Unjudged, judge_window, opened
+from filcross.elf.found import Found
 from filcross.elf.kept import identity
 from filcross.elf.processes import ProcessJudge, Surroundings
 from filcross.elf.verdict import GOOD, FileReport, Finding, Library, Report, Script, decide
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from filcross.elf.facts import Facts
-    from filcross.elf.kept import Identity
     from filcross.elf.policy import Policy
 
 __all__ = ["FileReport", "Finding", "Library", "Report", "Script", "Unjudged", "inspect", "judge_window"]
@@ -85,10 +86,6 @@ def _judge_files(facts: Facts | None, policy: Policy, files: Sequence[FileReport
     return reports
 
 
-_Found: TypeAlias = "tuple[str, tuple[int, int], Identity | None]"
-"""A file: its path, its device and inode, and its identity, if that is wanted."""
-
-
 class _Inspection:
     """One run: its policy and what it has read so far."""
 
@@ -97,7 +94,6 @@ class _Inspection:
     ) -> None:
         self.policy = policy
         self.facts = facts
-        self.devices: dict[int, int] = {}
         self.progress = progress
         self.reader = Reader(policy)
         self.said: dict[tuple[int, int], Said] = {}
@@ -115,22 +111,24 @@ class _Inspection:
         files: dict[tuple[int | str, ...], FileReport] = {}
         links: dict[tuple[int | str, ...], str | list[str]] = {}
         scripts: list[tuple[str, str]] = []
-        found = list(self.walk(paths))
-        self.read(found)
-        for path, inode, _ in found:
-            key: tuple[int | str, ...] = inode
+        found = self.walk(paths)
+        answers = self.read(found)
+        inodes = list(found.inodes())
+        for path, number, first in found.places():
+            said = answers[number]
+            key: tuple[int | str, ...] = inodes[number]
             others = links.get(key)
-            if others is not None:
-                if path == others or (isinstance(others, list) and path in others):
+            if not first:
+                if others is None or path == others or (isinstance(others, list) and path in others):
                     continue
-                if not self.depends_on_place(inode):
+                if not _depends_on_place(said):
                     links[key] = [others, path] if isinstance(others, str) else [*others, path]
                     continue
-                key = (*inode, path)  # another path, perhaps another process
-            links[key] = path
+                key = (*key, path)  # another path, perhaps another process
+            if said.reason is None:
+                links[key] = path
             if self.progress is not None:
                 self.progress(path)
-            said = self.said[inode]
             if said.interpreter is not None:
                 scripts.append((path, said.interpreter))
             report = self.judge(path, said)
@@ -152,35 +150,43 @@ class _Inspection:
             toolchains=tuple(runtime.label for runtime in self.policy.runtimes),
         )
 
-    def read(self, found: Sequence[_Found]) -> None:
-        """Read each of some files once, by inode."""
-        first: dict[tuple[int, int], _Found] = {}
-        for place in found:
-            first.setdefault(place[1], place)
+    def read(self, found: Found) -> list[Said]:
+        """Read each of some files once; return what they say, by number."""
         facts, policy = self.facts, self.policy
-        if facts is not None:
-            facts.wait()
-            unread = {}
-            for inode, place in first.items():
-                said = facts.said(place[0], place[2]) if place[2] is not None else None
-                if said is not None:
-                    self.said[inode] = said
-                else:
-                    unread[inode] = place
-            first = unread
-        answers = pool.do_all(
-            [path for path, _, _ in first.values()],
-            self.reader.said,
+        kept = self.kept(found)
+        unread = array("I", (number for number in range(len(found)) if number not in kept))
+        read = pool.do_all(
+            len(unread),
+            lambda place: self.reader.said(found.path(unread[place])),
             lambda answer: records.pack(answer, policy),
             lambda record: records.unpack(record, policy),
         )
-        self.said.update(zip(first, answers, strict=True))
         if facts is not None:
-            for (path, _, identity), answer in zip(first.values(), answers, strict=True):
-                if identity is not None:
-                    facts.add(path, identity, answer)
+            for number, said in zip(unread, read, strict=True):
+                if number in found.identities:
+                    facts.add(found.path(number), found.identities[number], said)
             facts.save()
+        if kept:
+            fresh = iter(read)
+            read = [kept[number] if number in kept else next(fresh) for number in range(len(found))]
+        for inode, said in zip(found.inodes(), read, strict=True):
+            if said.reason is None:
+                self.said[inode] = said
+        if facts is not None:
             facts.learn(self.named_places())
+        return read
+
+    def kept(self, found: Found) -> dict[int, Said]:
+        """Return what is kept about files that were found, by number."""
+        facts = self.facts
+        if facts is None:
+            return {}
+        facts.wait()
+        said = (
+            (number, facts.said(found.path(number), identified))
+            for number, identified in found.identities.items()
+        )
+        return {number: answer for number, answer in said if answer is not None}
 
     def named_places(self) -> set[str]:
         """Return the paths and search paths at which other files will be looked at."""
@@ -197,18 +203,6 @@ class _Inspection:
         """Keep what was read."""
         if self.facts is not None:
             self.facts.save()
-
-    def found(self, path: str, status: os.stat_result, *, linked: bool = False) -> _Found:
-        """Return what is held of a file that the walk found, `linked` if behind a link: there are many."""
-        device = self.devices.setdefault(status.st_dev, status.st_dev)  # one number for all of them
-        inode = (device, status.st_ino)
-        return path, inode, None if linked or self.facts is None else identity(status)
-
-    def depends_on_place(self, inode: tuple[int, int]) -> bool:
-        """Return whether the same file at another path may load other libraries."""
-        content = self.said[inode].content
-        paths = (content.rpath or "", content.runpath or "", *content.needed) if content is not None else ()
-        return any("$" in text for text in paths)
 
     def skip(self, reason: str) -> None:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
@@ -227,8 +221,10 @@ class _Inspection:
         self.roots.update(dict.fromkeys(waiting[1:], elsewhere))
         return elsewhere
 
-    def walk(self, paths: Sequence[Path]) -> Iterator[_Found]:
+    def walk(self, paths: Sequence[Path]) -> Found:
+        """Find every regular file at and below some paths."""
         self.paths = tuple(paths)
+        found = Found()
         for path in paths:
             try:
                 status = path.stat()
@@ -240,15 +236,18 @@ class _Inspection:
                 raise UsageError(
                     f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
                 ) from error
-            linked = not self.places.is_real(os.fspath(path))
+            text = os.fspath(path)
+            stored = self.facts is not None and "/store/" in text and self.places.is_real(text)
             if stat.S_ISDIR(status.st_mode):
-                yield from self.walk_folder(os.fspath(path), linked=linked)
+                self.walk_folder(text, found, stored=stored)
             elif stat.S_ISREG(status.st_mode):
-                yield self.found(os.fspath(path), status, linked=linked)
+                found.add(text, status, identified=stored)
             else:
                 self.skip("special file")
+        return found
 
-    def walk_folder(self, folder: str, *, linked: bool) -> Iterator[_Found]:
+    def walk_folder(self, folder: str, found: Found, *, stored: bool) -> None:
+        """Add the files below a folder; `stored` if they may be in a store path."""
         waiting = [folder]
         while waiting:
             current = waiting.pop()
@@ -260,11 +259,11 @@ class _Inspection:
             for entry in entries:
                 try:
                     if entry.is_file(follow_symlinks=False):
-                        yield self.found(entry.path, entry.stat(), linked=linked)
+                        found.add(entry.path, entry.stat(), identified=stored)
                     elif entry.is_symlink():
                         target = self.places.behind(entry.path)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
-                            yield self.found(entry.path, entry.stat(), linked=True)
+                            found.add(entry.path, entry.stat(), identified=False)
                         else:
                             self.skip("symbolic link")
                     elif entry.is_dir():
@@ -362,3 +361,10 @@ class _Inspection:
             with contextlib.suppress(elf.ImageError, OSError), opened(path) as window:
                 self.loaders[path] = closure.describe_loader(path, elf.read_image(window))
         return self.loaders[path]
+
+
+def _depends_on_place(said: Said) -> bool:
+    """Return whether the same file at another path may load other libraries."""
+    content = said.content
+    paths = (content.rpath or "", content.runpath or "", *content.needed) if content is not None else ()
+    return any("$" in text for text in paths)

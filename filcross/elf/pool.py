@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -29,18 +29,18 @@ _OPEN = object()
 
 
 def do_all(
-    items: Sequence[str], work: Callable[[str], T], pack: Callable[[T], Any], unpack: Callable[[Any], T]
+    count: int, work: Callable[[int], T], pack: Callable[[T], Any], unpack: Callable[[Any], T]
 ) -> list[T]:
-    """Return what `work` gives for each of `items`, in order.
+    """Return what `work` gives for each number below `count`, in order.
 
     `pack` makes plain data of an answer (what `marshal` takes), `unpack` makes the answer of it again.
     """
-    answers: list[Any] = [_OPEN] * len(items)
-    if len(items) >= _WORTH and _is_possible():
-        _share(_Job(items, work, answers), pack, unpack)
-    for place, item in enumerate(items):
-        if answers[place] is _OPEN:
-            answers[place] = work(item)
+    answers: list[Any] = [_OPEN] * count
+    if count >= _WORTH and _is_possible():
+        _share(_Job(work, answers), pack, unpack)
+    for number in range(count):
+        if answers[number] is _OPEN:
+            answers[number] = work(number)
     return answers
 
 
@@ -50,18 +50,18 @@ def _is_possible() -> bool:
 
 
 class _Job(NamedTuple, Generic[T]):
-    """The whole work: its items, what to do with each, and the answers by place (`_OPEN`: none yet)."""
+    """The whole work: what to do with each number, and the answers by number (`_OPEN`: none yet)."""
 
-    items: Sequence[str]
-    work: Callable[[str], T]
+    work: Callable[[int], T]
     answers: list[Any]
 
 
 def _share(job: _Job[T], pack: Callable[[T], Any], unpack: Callable[[Any], T]) -> None:
     """Do the work with a second process."""
-    size = max(_PIECE, -(-len(job.items) // _MOST_PIECES))
+    count = len(job.answers)
+    size = max(_PIECE, -(-count // _MOST_PIECES))
     source, sink = os.pipe()
-    for number in range(-(-len(job.items) // size)):
+    for number in range(-(-count // size)):
         os.write(sink, _NUMBER.pack(number))
     os.close(sink)
     memory = os.memfd_create("answers")
@@ -91,11 +91,11 @@ def _share(job: _Job[T], pack: Callable[[T], Any], unpack: Callable[[Any], T]) -
 
 
 def _pieces(job: _Job[T], size: int, source: int) -> Iterator[list[tuple[int, T]]]:
-    """Do pieces of the work until there are no more; yield the answers of each, with their places."""
+    """Do pieces of the work until there are no more; yield the answers of each, with their numbers."""
     while raw := os.read(source, _NUMBER.size):
         start = _NUMBER.unpack(raw)[0] * size
-        places = range(start, min(start + size, len(job.items)))
-        yield [(place, job.work(job.items[place])) for place in places]
+        numbers = range(start, min(start + size, len(job.answers)))
+        yield [(number, job.work(number)) for number in numbers]
 
 
 def _answer(pieces: Iterator[list[tuple[int, T]]], pack: Callable[[T], Any], memory: int) -> None:

@@ -22,17 +22,17 @@ parent = os.getpid()
 accident = sys.argv[1]
 
 def work(item):
-    if os.getpid() != parent and int(item) > 20:
+    if os.getpid() != parent and item > 20:
         if accident == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if accident == "raises":
             raise ValueError(item)
-    return {int(item), -1 if os.getpid() != parent else 0}
+    return {item, -1 if os.getpid() != parent else 0}
 
 def pack(answer):
     return object() if accident == "unpackable" else tuple(answer)
 
-answers = pool.do_all([str(number) for number in range(5000)], work, pack, set)
+answers = pool.do_all(5000, work, pack, set)
 assert all(number in answer for number, answer in enumerate(answers)), "an answer is another's"
 print(len(answers), sum(-1 in answer for answer in answers))
 """
