@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from filcross.elf.verdict import Report
 
@@ -39,7 +39,7 @@ def write(targets: Sequence[Path], report: Report) -> None:
             descriptor, fresh = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(content)
+                    file.writelines(content)
                 Path(fresh).chmod(0o644)
                 Path(fresh).replace(target)
             finally:
@@ -51,7 +51,7 @@ def write(targets: Sequence[Path], report: Report) -> None:
             ) from error
 
 
-def _render(suffix: str, report: Report) -> str:
+def _render(suffix: str, report: Report) -> Iterator[str]:
     import json as codec
 
     from filcross import __version__
@@ -59,12 +59,14 @@ def _render(suffix: str, report: Report) -> str:
     from filcross.report import html, json, junit, sarif, text
 
     if suffix == ".xml":
-        return junit.render(report)
-    if suffix == ".html":
-        return html.render(report)
-    if suffix == ".txt":
-        return text.render(report, verbose=1) + "\n"
-    if suffix == ".sarif":
-        return codec.dumps(sarif.render(report, __version__), indent=1) + "\n"
-    document = {"schema_version": SCHEMA_VERSION, "kind": "verify", **json.render(report)}
-    return codec.dumps(document, indent=1) + "\n"
+        yield junit.render(report)
+    elif suffix == ".html":
+        yield html.render(report)
+    elif suffix == ".txt":
+        yield text.render(report, verbose=1) + "\n"
+    elif suffix == ".sarif":
+        yield codec.dumps(sarif.render(report, __version__), indent=1) + "\n"
+    else:
+        document = {"schema_version": SCHEMA_VERSION, "kind": "verify", **json.streamed(report)}
+        yield from codec.JSONEncoder(indent=1).iterencode(document)
+        yield "\n"

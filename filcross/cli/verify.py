@@ -130,7 +130,7 @@ def verify(
         report = replace(report, comparison=changes)
     report_files.write(reports or [], report)
     if as_json:
-        out.document("verify", json.render(report))
+        out.document("verify", json.streamed(report))
     out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.painter()))
     raise typer.Exit(report.exit_code)
 

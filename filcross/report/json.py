@@ -8,14 +8,48 @@ from filcross.elf import packages
 from filcross.elf.verdict import finding_titles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
     from filcross.elf.comparison import Comparison
     from filcross.elf.packages import Package
     from filcross.elf.verdict import FileReport, Finding, Library, Report
     from filcross.elf.waivers import Use
 
+    Each = Callable[[Collection[Any], Callable[[Any], dict[str, Any]]], list[dict[str, Any]]]
+
 
 def render(report: Report) -> dict[str, Any]:
     """Return the report as a dictionary of strings, numbers, booleans, lists and dictionaries."""
+    return _report(report, _listed)
+
+
+def streamed(report: Report) -> dict[str, Any]:
+    """Return what `render` does, to be written once by `json.JSONEncoder(indent=…).iterencode`.
+
+    Files and members of archives are made when they are written: together they may take a hundred megabytes.
+    """
+    return _report(report, _Streamed)
+
+
+class _Streamed(list[dict[str, Any]]):
+    """A list that makes its items whenever it is iterated over."""
+
+    def __init__(self, items: Collection[Any], make: Callable[[Any], dict[str, Any]]) -> None:
+        super().__init__()
+        self._items, self._make = items, make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._make, self._items)
+
+
+def _listed(items: Collection[Any], make: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(map(make, items))
+
+
+def _report(report: Report, each: Each) -> dict[str, Any]:
     chains = packages.Chains(report)
     return {
         "verdict": report.verdict,
@@ -28,7 +62,7 @@ def render(report: Report) -> dict[str, Any]:
         "waivers": [_waiver(use) for use in report.waivers],
         "packages": [_package(package) for package in report.packages],
         "comparison": _comparison(report.comparison),
-        "files": [{**_file(file), **_place(chains, file)} for file in report.files],
+        "files": each(report.files, lambda file: {**_file(file, each), **_place(chains, file)}),
         "scripts": [
             {
                 "path": plain(script.path),
@@ -91,7 +125,7 @@ def _place(chains: packages.Chains, file: FileReport) -> dict[str, Any]:
     }
 
 
-def _file(file: FileReport) -> dict[str, Any]:
+def _file(file: FileReport, each: Each) -> dict[str, Any]:
     return {
         "path": plain(file.path),
         "kind": file.kind,
@@ -106,7 +140,7 @@ def _file(file: FileReport) -> dict[str, Any]:
         "libraries": [_library(library) for library in file.libraries],
         "filc_symbols": {"defined": file.symbols[0], "imported": file.symbols[1]},
         "findings": [_finding(finding) for finding in file.findings],
-        "members": [_file(member) for member in file.members],
+        "members": each(file.members, lambda member: _file(member, each)),
         "waived": [plain(item) for item in file.waived],
         "accepted": file.accepted,
         "trusted": file.trusted,
