@@ -6,6 +6,7 @@ filcross has no scheduler of its own: these have.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def hydra(spec: Spec, prepare: Callable[[str, str], Prepared], folder: Path) -> 
         attributes = [
             item.attribute for item in spec.cells if (item.tree, item.toolchain) == (tree, toolchain)
         ]
-        groups[name] = {**prepare(tree, toolchain).packages.arguments(), "attributes": attributes}
+        groups[name] = {**prepare(tree, toolchain).packages.arguments(), "jobs": _jobs(attributes)}
     here = {"type": "path", "value": str(folder), "emailresponsible": False}
     jobsets = {
         name: _jobset(
@@ -89,6 +90,19 @@ def hydra(spec: Spec, prepare: Callable[[str, str], Prepared], folder: Path) -> 
         "jobsets.json": _json(jobsets),
         "matrix.json": _json(groups),
     }
+
+
+def _jobs(attributes: Sequence[str]) -> dict[str, list[str]]:
+    """Return the path of each attribute by the name of its job, in the letters that Hydra allows."""
+    from filcross.nix.evaluate import path_of
+
+    jobs: dict[str, list[str]] = {}
+    for attribute in attributes:
+        job = re.sub(r"[^A-Za-z0-9_-]", "_", attribute.replace('"', ""))
+        while job in jobs:
+            job += "_"
+        jobs[job] = path_of(attribute)
+    return jobs
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

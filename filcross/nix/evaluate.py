@@ -197,7 +197,12 @@ def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict
 
 def _wanted(attributes: Sequence[str]) -> str:
     """Return attribute paths as `entry.nix` takes them."""
-    return json.dumps([[name.strip('"') for name in _NAME.findall(attribute)] for attribute in attributes])
+    return json.dumps([path_of(attribute) for attribute in attributes])
+
+
+def path_of(attribute: str) -> list[str]:
+    """Return the names that an attribute path is made of."""
+    return [name.strip('"') for name in _NAME.findall(attribute)]
 
 
 def port_warnings(text: str) -> list[str]:

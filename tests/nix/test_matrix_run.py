@@ -6,6 +6,7 @@ by Nix with the simulator.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import tempfile
@@ -179,13 +180,54 @@ def test_what_cannot_be_had_is_skipped_with_the_reason(tmp_path: Path) -> None:
     assert "none" in cell["result"]["message"]
 
 
-def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: Path) -> None:
-    tree = make_tree(tmp_path / "tree")
-    spec = tmp_path / "matrix.toml"
+def make_attributes_spec(folder: Path, tree: Path, simulator: Toolchain, *attributes: str) -> Path:
+    spec = folder / "matrix.toml"
     spec.write_text(
         f'[trees.tree]\nnixpkgs = "{tree}"\n[toolchains.simulator]\ntoolchain = "{simulator.root}"\n'
-        '[[matrix]]\nattributes = ["needsFlaky"]\n'
+        f"[[matrix]]\nattributes = {json.dumps(attributes)}\n"
     )
+    return spec
+
+
+def test_a_hydra_project_evaluates_to_the_derivations_of_the_matrix(
+    simulator: Toolchain, tmp_path: Path
+) -> None:
+    tree = make_tree(tmp_path / "tree")
+    spec = make_attributes_spec(tmp_path, tree, simulator, "good", "pkgs.good", 'pkgs."good"', "missing")
+    folder = tmp_path / "hydra"
+    assert matrix("export", "--hydra", folder, "--spec", spec)[0] == 0
+    jobsets = json.loads((folder / "jobsets.json").read_text())
+    assert set(jobsets) == {"tree-simulator"}
+    declared = subprocess.run(
+        ["nix-instantiate", folder / "jobsets.nix", "-A", "jobsets"], check=True, capture_output=True
+    )
+    assert declared.stdout.strip().endswith(b"-jobsets.json.drv")
+    assert json.loads((folder / "spec.json").read_text())["inputs"]["project"]["value"] == str(folder)
+
+    def instantiate(job: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            "nix-instantiate",
+            folder / "release.nix",
+            "--argstr",
+            "cells",
+            "tree-simulator",
+            "-A",
+            job,
+        ]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert matrix("run", "--spec", spec, "--ledger", tmp_path / "l")[0] == 0
+    with ledgers.open_ledger(tmp_path / "l") as book:
+        expected = {item.attribute: item.derivation for item in book.results()}
+    assert expected["good"]
+    for job, attribute in {"good": "good", "pkgs_good": "pkgs.good", "pkgs_good_": 'pkgs."good"'}.items():
+        assert instantiate(job).stdout.strip() == expected[attribute], job
+    assert "attribute 'missing' missing" in instantiate("missing").stderr
+
+
+def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    spec = make_attributes_spec(tmp_path, tree, simulator, "needsFlaky")
     ledger, site = tmp_path / "ledger", tmp_path / "site"
     with tempfile.TemporaryDirectory() as memory:  # where Nix' build users can write
         Path(memory).chmod(0o777)

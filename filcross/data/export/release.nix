@@ -4,13 +4,8 @@
 }:
 let
   matrix = (builtins.fromJSON (builtins.readFile ./matrix.json)).${cells};
-  packages = import ./entry.nix (removeAttrs matrix [ "attributes" ]);
-  path = builtins.filter builtins.isString;
-  find = attribute: builtins.foldl' (set: name: set.${name}) packages.pkgsCross.filc (path (builtins.split "[.]" attribute));
+  packages = import ./entry.nix (removeAttrs matrix [ "jobs" ]);
 in
-builtins.listToAttrs (
-  map (attribute: {
-    name = builtins.replaceStrings [ "." ] [ "_" ] attribute;
-    value = find attribute;
-  }) matrix.attributes
-)
+builtins.mapAttrs (
+  _: path: builtins.foldl' (set: name: set.${name}) packages.pkgsCross.filc path
+) matrix.jobs
