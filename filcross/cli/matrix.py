@@ -321,7 +321,7 @@ def bisect(
     del debug
     from dataclasses import asdict
 
-    from filcross import config
+    from filcross import __version__, config
     from filcross.cli import progress
     from filcross.matrix import bisect as searching
     from filcross.matrix import ledger as ledgers
@@ -344,13 +344,12 @@ def bisect(
     else:
         candidates = searching.revisions(Path(tree), good, bad)
     out.say(f"bisect: {len(candidates)} candidates, about {len(candidates).bit_length() + 1} steps")
-    facts: list[object] = [
-        asdict(test) if test is not None else None,
-        bootstrap,
-        suites,
-        tree if toolchains else "",
+    facts = [
+        [asdict(test) if test is not None else None, bootstrap, suites, __version__],
+        # What a toolchain's name means may change, so of those only derivations are remembered.
+        [tree, ledgers.now()] if toolchains else [],
+        [(waiver.code, waiver.path) for waiver in accepted],
     ]
-    facts += [[waiver.code, waiver.path] for waiver in accepted]
     name = searching.name_of(attribute, good, bad, facts)
     with ExitStack() as stack:
         file = _ledger_file(ledger)
@@ -358,7 +357,8 @@ def bisect(
         book = stack.enter_context(ledgers.open_ledger(file, make=True))
         export = searching.Export(Path(tree), config.cache_dir() / config.REVISIONS)
         stack.callback(export.close)
-        reporter = running.Reporter(out.say, lambda _: None, stack.enter_context(progress.watcher(out)))
+        watcher = stack.enter_context(progress.watcher(out))
+        reporter = running.Reporter(out.say, lambda result: out.say(_line(result)), watcher)
 
         def ask(candidate: str) -> str:
             place = tree if toolchains else str(export.of(candidate))

@@ -304,6 +304,9 @@ def test_bisect_finds_the_commit_and_remembers(simulator: Toolchain, tmp_path: P
     code, document, _ = matrix("bisect", "liar", "--good", commits[4], "--bad", commits[5], *common)
     assert code == 2
     assert "is bad, not good" in document["error"]["message"]
+    code, document, said = matrix("bisect", "missing", "--good", commits[4], "--bad", commits[5], *common)
+    assert code == 4
+    assert "the tree has no such package" in said
     code, document, _ = matrix("bisect", "liar", "--good", commits[5], "--bad", commits[4], *common)
     assert code == 2
     assert "does not come before" in document["error"]["message"]
