@@ -396,7 +396,7 @@ def link_outputs(nix: Nix, results: Sequence[BuildResult], link: Path, *, severa
     link.parent.mkdir(parents=True, exist_ok=True)
     made = {}
     for result in results:
-        base = link if not several else link.with_name(f"{link.name}-{result.attribute}")
+        base = link if not several else link.with_name(f"{link.name}-{evaluate.file_name(result.attribute)}")
         for name, path in result.outputs.items():
             place = base if name == "out" else base.with_name(f"{base.name}-{name}")
             nix.run("nix-store", "--realise", path, "--add-root", place, "--indirect")

@@ -160,7 +160,7 @@ class _Group:
         for failure in failures:
             draft = _Draft(self, names[failure.attribute], prepared)
             if failure.unknown:
-                self._add(draft.result(SKIPPED, EVALUATE, message="the tree has no such package"))
+                self._add(draft.result(SKIPPED, EVALUATE, message=failure.message))
                 continue
             text = "\n".join((failure.message, *failure.details))
             cause = causes.classify(

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from filcross.nix.command import Nix
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*(\.([A-Za-z_][A-Za-z0-9_'-]*|\"[^\"\\$]+\"))*")
-_UNKNOWN = re.compile(r"attribute '[^']+' in selection path '[^']+' not found")
+_UNKNOWN = re.compile(
+    r"attribute '.+' in selection path '.+' not found|^error: expression does not evaluate to a derivation",
+    re.MULTILINE,
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*|\"[^\"]+\"")
 _PREFIX = "pkgsCross.filc"
 _DETAIL_LINES = 12
@@ -54,7 +57,7 @@ class PackageSet:
 class EvaluationFailure:
     """Why one attribute has no derivation: Nix's message, its last lines, and the command for the trace.
 
-    `unknown` says that the tree has no such attribute.
+    `unknown` says that the tree has no such attribute, or that it is not one package.
     """
 
     attribute: str
@@ -110,8 +113,8 @@ def derivations(
     """Return the derivation of each attribute of `pkgsCross.filc`, and the failures.
 
     `roots` is a folder for garbage-collector roots. `warn` gets what the ports of the packages have to say.
-    An unknown attribute raises `UsageError` with the nearest names, unless `refuse_unknown` is false; other
-    failures are collected.
+    An unknown attribute raises `UsageError` with the nearest names, and so does a set of packages, unless
+    `refuse_unknown` is false; other failures are collected.
     """
     check_attributes(attributes)
     said: list[str] = []
@@ -153,28 +156,40 @@ def _derivations(
             failures += others
         return found, failures
     for attribute in attributes:
-        done = nix.instantiate(
-            entry_file(),
-            [f"{_PREFIX}.{attribute}"],
-            arguments=packages.arguments(),
-            roots=roots / f"drv-{attribute}",
-        )
-        said.append(done.stderr)
-        lines = done.stdout.split("\n")[:-1]
-        if done.exit_code == 0 and len(lines) == 1:
-            found[attribute] = derivation(lines[0])
-        elif done.exit_code == 0:
-            raise UsageError(
-                f"`{attribute}` is not one package ({len(lines)} derivations)",
-                hint="name a package, not a set",
-            )
+        outcome = _alone(nix, packages, attribute, roots, refuse_unknown=refuse_unknown, said=said)
+        if isinstance(outcome, str):
+            found[attribute] = outcome
         else:
-            text = strip_ansi(done.stderr)
-            unknown = _UNKNOWN.search(text) is not None
-            if unknown and refuse_unknown:
-                _refuse(nix, packages, attribute)
-            failures.append(replace(_failure(attribute, text, done.command_line), unknown=unknown))
+            failures.append(outcome)
     return found, failures
+
+
+def _alone(
+    nix: Nix, packages: PackageSet, attribute: str, roots: Path, *, refuse_unknown: bool, said: list[str]
+) -> str | EvaluationFailure:
+    """Evaluate one attribute by itself; see `_derivations`."""
+    done = nix.instantiate(
+        entry_file(),
+        [f"{_PREFIX}.{attribute}"],
+        arguments=packages.arguments(),
+        roots=roots / f"drv-{file_name(attribute)}",
+    )
+    said.append(done.stderr)
+    lines = done.stdout.split("\n")[:-1]
+    if done.exit_code == 0 and len(lines) == 1:
+        return derivation(lines[0])
+    if done.exit_code == 0:
+        several = f"`{attribute}` is not one package ({len(lines)} derivations)"
+        if refuse_unknown:
+            raise UsageError(several, hint="name a package, not a set")
+        return EvaluationFailure(attribute, several, (), done.command_line, unknown=True)
+    text = strip_ansi(done.stderr)
+    failure = _failure(attribute, text, done.command_line)
+    if _UNKNOWN.search(text) is None:
+        return failure
+    if refuse_unknown:
+        _refuse(nix, packages, attribute)
+    return replace(failure, message="the tree has no such package", unknown=True)
 
 
 def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict[str, str]:
@@ -198,6 +213,11 @@ def positions(nix: Nix, packages: PackageSet, attributes: Sequence[str]) -> dict
 def _wanted(attributes: Sequence[str]) -> str:
     """Return attribute paths as `entry.nix` takes them."""
     return json.dumps([path_of(attribute) for attribute in attributes])
+
+
+def file_name(attribute: str) -> str:
+    """Return an attribute path as a part of a file's name: quoted names may hold slashes."""
+    return attribute.replace("/", "_")
 
 
 def path_of(attribute: str) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from command_line import run
 from matrix_world import DATA, content, make_spec, make_tree, matrix, run_killed
 
 from filcross import config
@@ -223,6 +224,40 @@ def test_a_hydra_project_evaluates_to_the_derivations_of_the_matrix(
     for job, attribute in {"good": "good", "pkgs_good": "pkgs.good", "pkgs_good_": 'pkgs."good"'}.items():
         assert instantiate(job).stdout.strip() == expected[attribute], job
     assert "attribute 'missing' missing" in instantiate("missing").stderr
+
+
+def test_odd_names_and_what_is_no_package_stop_nothing(simulator: Toolchain, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree")
+    top = tree / "pkgs" / "top-level" / "all-packages.nix"
+    head, brace, tail = top.read_text().rpartition("}")
+    odd = {name: f'pkgs."{name}"' for name in ("a/b c", "<i>&x", "../../../../up")}
+    lines = [f'  "{name}" = (callPackage ../matrix {{ }}).good;\n' for name in odd]
+    top.write_text(f'{head}{"".join(lines)}  some = {{ a = 1; }};\n  text = "text";\n{brace}{tail}')
+    others = ["some", "text", "missing", "throws"]
+    mixed = [name for pair in zip(others, odd.values(), strict=False) for name in pair]
+    spec = make_attributes_spec(tmp_path, tree, simulator, *mixed, others[-1])
+    code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l")
+    assert code == 0
+    results = {cell["cell"].split("/", 2)[2]: cell["result"] for cell in document["run"]["cells"]}
+    assert {results[name]["status"] for name in odd.values()} == {"pass"}
+    assert {name: results[name]["status"] for name in others} == {
+        "some": "skipped",
+        "text": "skipped",
+        "missing": "skipped",
+        "throws": "fail",
+    }
+    assert results["some"]["message"] == "`some` is not one package (0 derivations)"
+    assert matrix("report", "--ledger", tmp_path / "l", "--output", tmp_path / "site")[0] == 0
+    assert "<i>" not in (tmp_path / "site" / "index.html").read_text()
+    roots = [path.parts for path in config.state_dir().parent.rglob('*up"')]
+    assert roots
+    assert all("roots" in parts for parts in roots)
+    done = run(
+        *("build", *odd.values(), "--nixpkgs", tree, "--toolchain", simulator.root, "--no-verify"),
+        *("--out-link", tmp_path / "links" / "result"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "links").iterdir())) == len(odd)
 
 
 def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: Path) -> None:
