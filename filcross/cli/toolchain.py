@@ -422,6 +422,7 @@ def verify(
                 "differences": None if changed is None else list(changed),
                 "memory_safe": found.proof.memory_safe,
                 "summary": found.proof.summary,
+                "baseline_renewed": found.renewed,
             }
             files = "files not listed" if changed is None else f"{len(changed)} files differ"
             files = "every file as installed" if changed == () else files
@@ -429,6 +430,10 @@ def verify(
             output.result(f"{mark} {name}: {files}; {found.proof.summary}")
             for line in changed or ():
                 output.result(f"    {line}")
+            if found.renewed:
+                output.result(
+                    "    its baseline was stored by another version of filcross, and is measured anew"
+                )
         rows.append(row)
     output.document("toolchain-verify", {"ok": all(row["ok"] for row in rows), "toolchains": rows})
     if not all(row["ok"] for row in rows):

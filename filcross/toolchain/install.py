@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from filcross import config, resources
+from filcross.elf import baseline
 from filcross.errors import MissingRequirementError, UnsupportedInputError, UsageError
 from filcross.process import find_program, run
 from filcross.toolchain import archive, download, proof, records, releases, store
@@ -405,21 +406,31 @@ def sweep() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a second look at a toolchain found: changed files (None: it has no list of them) and the proof."""
+    """What a second look at a toolchain found.
+
+    That is: changed files (None: it has no list of them), the proof, and whether its baseline was renewed.
+    """
 
     toolchain: Toolchain
     differences: tuple[str, ...] | None
     proof: proof.Proof
+    renewed: bool
 
 
 def verify(name: str) -> Verified:
     """Hash every file of the toolchain `name` (a name or a path) again, and prove it again.
 
-    Raises `proof.BrokenToolchainError` if it does not work any more.
+    A baseline that another version of filcross stored, and that this one cannot use, is replaced by that of
+    the new proof, unless a file has changed. Raises `proof.BrokenToolchainError` if it does not work any more.
     """
     toolchain = store.resolve(name)
     named = toolchain.name if store.is_taken(toolchain.name) else None
     differences = None
     if named is not None and store.target(named) == toolchain.root:
         differences = records.differences(store.store_dir(), named, toolchain.root)
-    return Verified(toolchain, differences, proof.prove(toolchain))
+    proved = proof.prove(toolchain)
+    stored = store.baseline_of(toolchain)
+    renewed = stored is not None and not differences and baseline.read(stored) is None
+    if renewed:
+        records.write_baseline(store.store_dir(), toolchain.name, proved.baseline)
+    return Verified(toolchain, differences, proved, renewed)

@@ -99,6 +99,18 @@ def forget(store: Path, name: str) -> None:
     shutil.rmtree(store / FOLDER / name, ignore_errors=True)
 
 
+def write_baseline(store: Path, name: str, baseline: Mapping[str, Any]) -> None:
+    """Put a baseline into the record of `name`, in place of the older one, in one step."""
+    folder = store / FOLDER / name
+    descriptor, new = tempfile.mkstemp(prefix=".new-", dir=folder)
+    os.close(descriptor)
+    try:
+        _write(Path(new), baseline)
+        Path(new).replace(folder / "baseline.json")
+    finally:
+        Path(new).unlink(missing_ok=True)
+
+
 def baseline_file(store: Path, name: str) -> Path | None:
     """Return the file with the baseline of ordinary names of `name`, if it has one."""
     file = store / FOLDER / name / "baseline.json"

@@ -245,6 +245,22 @@ def test_verify_notices_changes(release: Path, data: Path) -> None:
     assert len(found) == 5
 
 
+def test_verify_renews_an_older_baseline(release: Path) -> None:
+    toolchain = take(release, name="old").toolchain
+    file = store.baseline_of(toolchain)
+    assert file is not None
+    fresh = file.read_text()
+    old = json.dumps(json.loads(fresh) | {"schema_version": 1})
+    file.write_text(old)
+    (toolchain.root / "extra").touch()
+    assert not station.verify("old").renewed  # what a changed toolchain makes is no baseline
+    assert file.read_text() == old
+    (toolchain.root / "extra").unlink()
+    assert station.verify("old").renewed
+    assert json.loads(file.read_text()) == json.loads(fresh)
+    assert not station.verify("old").renewed
+
+
 @pytest.fixture
 def server(release: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.delenv("FILCROSS_OFFLINE")
