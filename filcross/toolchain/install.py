@@ -421,7 +421,8 @@ def verify(name: str) -> Verified:
     """Hash every file of the toolchain `name` (a name or a path) again, and prove it again.
 
     A baseline that another version of filcross stored, and that this one cannot use, is replaced by that of
-    the new proof, unless a file has changed. Raises `proof.BrokenToolchainError` if it does not work any more.
+    the new proof, unless a file has changed. Raises `proof.BrokenToolchainError` if it does not work any
+    more.
     """
     toolchain = store.resolve(name)
     named = toolchain.name if store.is_taken(toolchain.name) else None
