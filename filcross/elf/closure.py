@@ -56,6 +56,7 @@ class Places:
         self._steady: dict[str, bool] = {}
         self._real: dict[str, str] = {}
         self._search: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
 
     def inode(self, path: str) -> tuple[int, int] | None:
         """Return the device and inode at `path`, behind links; `None` if there is nothing."""
@@ -92,20 +93,28 @@ class Places:
                 self._search[prefix] = ""
         return self._search[prefix]
 
-    def behind(self, link: str) -> str:
-        """Return where a symbolic link leads, without further links."""
+    def behind(self, link: str, home: str) -> str:
+        """Return where a symbolic link leads, without further links; `home` is its folder without links."""
         folder, slash, name = os.readlink(link).rpartition("/")  # noqa: PTH115
         if name in ("", ".", ".."):
             return os.path.realpath(link)
-        place = os.path.join(os.path.dirname(link), folder or slash)  # noqa: PTH118, PTH120
-        target = f"{self.real(place).rstrip('/')}/{name}"
+        place = self.real(os.path.join(home, folder or slash)) if slash else home  # noqa: PTH118
+        target = f"{place.rstrip('/')}/{name}"
         return os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114
 
     def is_real(self, path: str) -> bool:
-        """Return whether there is no link in an absolute path."""
-        folder, _, name = path.rpartition("/")
-        folder = folder or "/"
-        return name not in _ODD and self.real(folder) == folder and not os.path.islink(path)  # noqa: PTH114
+        """Return whether a path is absolute and has no link in it."""
+        folder, slash, name = path.rpartition("/")
+        folder = folder or slash
+        plain = path.startswith("/") and name not in _ODD and not os.path.islink(path)  # noqa: PTH114
+        return plain and self.real(folder) == folder
+
+    def real_folder(self, path: str) -> str:
+        """Return the folder of `path` without links."""
+        found = self._folders.get(path)
+        if found is None:
+            found = self._folders[path] = self.real(os.path.dirname(path))  # noqa: PTH120
+        return found
 
     def real(self, path: str) -> str:
         """Return `path` without links."""

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filcross.elf import abi, baseline, codemap, ordinary, strings, wrappers
 from filcross.elf import image as elf
@@ -24,6 +24,17 @@ _GETTER = b"pizlonated_"
 _OBJECTS = (b"pizlonatedFO_", b"pizlonatedGP_", b"pizlonatedGS_", b"pizlonatedDO_")
 _FUNCTION_OBJECT = 40
 _KINDS = frozenset({"executable", "library", "object", "static"})
+
+
+class _Origin(NamedTuple):
+    """What a file's contents say of where it comes from.
+
+    The roles that it has as a known file, the names of its runtimes, and the versions of Fil-C that made it.
+    """
+
+    roles: frozenset[str]
+    runtimes: frozenset[str]
+    made_by: frozenset[str] | set[str]
 
 
 @dataclass(slots=True)
@@ -58,7 +69,7 @@ class Content:
     versions: frozenset[str] = frozenset()
     ordinary: tuple[tuple[bytes, bool, bool], ...] = ()
     complete: bool = True
-    _roles: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
+    _origin: _Origin | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def judgeable(self) -> bool:
@@ -73,9 +84,18 @@ class Content:
     @property
     def roles(self) -> frozenset[str]:
         """All roles that a known file has (musl's loader is also its C library)."""
-        if self._roles is None:
-            self._roles = frozenset(known.file.role for known in self.known)
-        return self._roles
+        return self.origin.roles
+
+    @property
+    def origin(self) -> _Origin:
+        """Where the file comes from, told when its contents are judged wholly."""
+        if self._origin is None:
+            self._origin = _Origin(
+                frozenset(known.file.role for known in self.known),
+                frozenset(known.runtime.name for known in self.known),
+                (self.versions or {known.runtime.version for known in self.known[:1]}) - {""},
+            )
+        return self._origin
 
 
 @dataclass(slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from typing import TYPE_CHECKING
 
 from filcross.elf.kept import identity
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from filcross.elf.kept import Identity
@@ -41,7 +41,7 @@ class Found:
             if identified:
                 self.identities[number] = identity(status)
         self._files.append(number)
-        self._paths += os.fsencode(path)
+        self._paths += path.encode("utf-8", "surrogateescape")
         self._ends.append(len(self._paths))
 
     def places(self) -> Iterator[tuple[str, int, bool]]:
@@ -64,4 +64,4 @@ class Found:
         return len(self._firsts)
 
     def _path(self, place: int) -> str:
-        return os.fsdecode(bytes(self._paths[self._ends[place] : self._ends[place + 1]]))
+        return self._paths[self._ends[place] : self._ends[place + 1]].decode("utf-8", "surrogateescape")

@@ -237,17 +237,21 @@ class _Inspection:
                     f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
                 ) from error
             text = os.fspath(path)
-            stored = self.facts is not None and "/store/" in text and self.places.is_real(text)
+            real = self.places.is_real(text)
+            stored = real and self.facts is not None and "/store/" in text
             if stat.S_ISDIR(status.st_mode):
-                self.walk_folder(text, found, stored=stored)
+                self.walk_folder(text, found, real=real, stored=stored)
             elif stat.S_ISREG(status.st_mode):
                 found.add(text, status, identified=stored)
             else:
                 self.skip("special file")
         return found
 
-    def walk_folder(self, folder: str, found: Found, *, stored: bool) -> None:
-        """Add the files below a folder; `stored` if they may be in a store path."""
+    def walk_folder(self, folder: str, found: Found, *, real: bool, stored: bool) -> None:
+        """Add the files below a folder, which has no link in its path if `real`.
+
+        `stored` says that they may be in a store path.
+        """
         waiting = [folder]
         while waiting:
             current = waiting.pop()
@@ -256,12 +260,13 @@ class _Inspection:
             except OSError:
                 self.skip("unreadable folder")
                 continue
+            home = current if real else self.places.real(current)
             for entry in entries:
                 try:
                     if entry.is_file(follow_symlinks=False):
                         found.add(entry.path, entry.stat(), identified=stored)
                     elif entry.is_symlink():
-                        target = self.places.behind(entry.path)
+                        target = self.places.behind(entry.path, home)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
                             found.add(entry.path, entry.stat(), identified=False)
                         else:

@@ -182,9 +182,9 @@ class ProcessJudge:
             if content is not None:
                 members.append((loader.path, content))
         core = [(path, content) for path, content in members if content.roles & abi.CORE_ROLES]
-        runtimes: set[str] | None = None
+        runtimes: frozenset[str] | None = None
         for _, content in (*core, (self.content.path, self.content)):
-            names = {known.runtime.name for known in content.known}
+            names = content.origin.runtimes
             if names:
                 runtimes = names if runtimes is None else runtimes & names
         if runtimes is not None and not runtimes:
@@ -219,8 +219,7 @@ class ProcessJudge:
         """Say so where the files of the process were made by different versions of Fil-C."""
         found: dict[str, list[str]] = {}
         for path, content in ((self.content.path, self.content), *members):
-            versions = content.versions or {item.runtime.version for item in content.known[:1]}
-            for version in sorted(versions - {""}):
+            for version in sorted(content.origin.made_by):
                 found.setdefault(version, []).append(path)
         mixed_here = len(self.content.versions) > 1  # which its contents say already
         if len(found) > 1 and not mixed_here:
@@ -231,7 +230,7 @@ class ProcessJudge:
             )
 
     def judge_simulated(
-        self, contents: Sequence[tuple[closure.Loaded, Content | None]], names: set[str] | None
+        self, contents: Sequence[tuple[closure.Loaded, Content | None]], names: frozenset[str] | None
     ) -> None:
         """Say what the simulator made in a process of a real toolchain."""
         real = {runtime.name for runtime in self.surroundings.runtimes if not runtime.simulated}
@@ -249,7 +248,7 @@ class ProcessJudge:
                 "FILC-E501", "loads files of the ABI simulator in a process of a real toolchain", *simulated
             )
 
-    def judge_names(self, names: set[str] | None) -> None:
+    def judge_names(self, names: frozenset[str] | None) -> None:
         """Check the file's ordinary names by the baseline of the one toolchain of the process."""
         own = [item for item in self.surroundings.runtimes if names is not None and item.name in names]
         if self.content.known or len(own) != 1 or len(self.surroundings.runtimes) == 1:
@@ -301,6 +300,11 @@ class ProcessJudge:
 
     def judge_places(self, core: Sequence[tuple[str, Content]], loader: closure.Loader) -> None:
         """Check that the sandwich's files come from the loader's folder or a known toolchain's."""
+        real_folder = self.surroundings.places.real_folder
+        if self.content.interpreter is not None and loader.path:
+            place = real_folder(loader.path)
+            if all(real_folder(path) == place for path, _ in core):
+                return
         home = os.path.dirname(loader.path) if self.content.interpreter is not None else ""  # noqa: PTH120
         folders = {self.surroundings.places.real(home)} if home else set()
         for path, content in core:
@@ -310,7 +314,7 @@ class ProcessJudge:
                 home = os.path.dirname(path)  # noqa: PTH120
                 folders.add(self.surroundings.places.real(home))
         for path, content in core:
-            if self.surroundings.places.real(os.path.dirname(path)) not in folders:  # noqa: PTH120
+            if real_folder(path) not in folders:
                 self.say(
                     "FILC-E205", f"the {content.role} was found outside the toolchain: {path}", path, home
                 )

@@ -10,7 +10,7 @@ import pytest
 from elf_packer import Elf, Sym
 
 from filcross.elf import image as elf
-from filcross.elf.closure import Loader, Process, describe_loader, load, read_cache
+from filcross.elf.closure import Loader, Places, Process, describe_loader, is_steady, load, read_cache
 from filcross.process import run
 
 if TYPE_CHECKING:
@@ -233,3 +233,34 @@ def test_a_damaged_cache_is_no_cache(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "cache"
     path.write_bytes((b"glibc-ld.so.cache1.1" + b"\xff" * 200)[:cut])
     assert read_cache(str(path)) == {}
+
+
+def test_places_behind_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a"
+    (folder / "b").mkdir(parents=True)
+    (folder / "b" / "file").touch()
+    (tmp_path / "other").symlink_to("a")
+    monkeypatch.chdir(tmp_path)
+    targets = ("file", "../b/file", str(folder / "b" / "file"), "../../other/b/file", "link0", "..", ".", "/")
+    for number, target in enumerate((*targets, "nowhere", "link9", "/no/where", "../b/")):
+        link = folder / "b" / f"link{number}"
+        link.symlink_to(target)
+        for path in (str(link), str(tmp_path / "other" / "b" / link.name), f"a/b/{link.name}"):
+            home = os.path.realpath(path.rpartition("/")[0])
+            assert Places().behind(path, home) == os.path.realpath(path), target
+    real = {str(folder): True, "a": False, "./a": False, str(tmp_path / "other" / "b"): False, "/": False}
+    assert {path: Places().is_real(path) for path in real} == real
+    assert not Places().is_real(str(tmp_path / "other"))
+    assert not Places().is_real(f"{folder}/b/../b")
+
+
+def test_what_is_steady_is_the_same_asked_at_once_or_step_by_step(tmp_path: Path) -> None:
+    (tmp_path / "p").symlink_to("/proc/self")
+    (tmp_path / "fd").mkdir()
+    (tmp_path / "f").symlink_to("fd")
+    deep = "/".join(["x"] * 2000)
+    for path in (
+        *("/proc/self/exe", "/dev/fd/3", "/proc", "/", "", "x", "/etc/../proc/1", "/proc/../etc"),
+        *(f"{tmp_path}/{name}" for name in ("p/exe", "p", "fd/x", "f/x", "f", "../proc", "no/where", deep)),
+    ):
+        assert Places().is_steady(path) == is_steady(path), path
