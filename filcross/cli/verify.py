@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from filcross.cli.output import Output
+    from filcross.elf.comparison import Comparison
     from filcross.elf.facts import Facts
     from filcross.elf.kept import Kept
     from filcross.elf.packages import Root
     from filcross.elf.policy import Policy, Runtime
+    from filcross.elf.verdict import Report
     from filcross.nix.closure import Closure
     from filcross.toolchain.layout import Toolchain
 
@@ -105,14 +107,14 @@ def verify(
 
     from filcross import config
     from filcross.cli import output
-    from filcross.elf import comparison, inspect, kept, packages, policy
+    from filcross.elf import inspect, kept, packages, policy
     from filcross.elf import waivers as waiver
-    from filcross.report import json, text
+    from filcross.report import text
 
     del debug
     out = output.Output(as_json, verbose, quiet)
     report_files.check(reports or [])
-    earlier = comparison.read(baseline) if baseline is not None else None
+    compared = comparison_with(baseline) if baseline is not None else None
     accepted = [*waiver.from_tables(config.tables("waiver"))]
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
@@ -125,14 +127,24 @@ def verify(
     report = inspect.inspect(wanted, known, facts=facts)
     report = waiver.apply(report, accepted, datetime.now(tz=UTC).date())
     report = packages.attach(report, roots, references)
-    if baseline is not None and earlier is not None:
-        changes = comparison.compare(json.render(report), earlier, str(baseline))
-        report = replace(report, comparison=changes)
+    if compared is not None:
+        report = replace(report, comparison=compared(report))
     report_files.write(reports or [], report)
     if as_json:
+        from filcross.report import json
+
         out.document("verify", json.streamed(report))
     out.result(text.render(report, verbose=verbose, only_summary=quiet, paint=output.painter()))
     raise typer.Exit(report.exit_code)
+
+
+def comparison_with(baseline: Path) -> Callable[[Report], Comparison]:
+    """Read an earlier report; return what compares another with it."""
+    from filcross.elf import comparison
+    from filcross.report import json
+
+    earlier = comparison.read(baseline)
+    return lambda report: comparison.compare(json.render(report), earlier, str(baseline))
 
 
 def question(paths: list[Path], *, closure: bool) -> Callable[[], Closure] | None:
