@@ -130,7 +130,10 @@ class Ledger:
             " (SELECT at FROM finish WHERE finish.run = run.name) FROM run ORDER BY started, name"
         )
         with self._whole():
-            runs = [Run(name, spec, tuple(json.loads(cells)), *rest) for name, spec, cells, *rest in rows]
+            runs = [
+                Run(name, spec, tuple(map(_cell, json.loads(cells))), *rest)
+                for name, spec, cells, *rest in rows
+            ]
         joined = {name for (name,) in self._connection.execute("SELECT DISTINCT run FROM shard")}
         return [
             replace(run, ended=None) if run.name in joined and self._lacks_some(run) else run for run in runs
@@ -285,7 +288,8 @@ class Ledger:
     def planned(self, run: Run) -> tuple[str, ...]:
         """Return all cells that a run means to do, those of its other shards too."""
         rows = self._connection.execute("SELECT cell FROM shard WHERE run = ? ORDER BY cell", (run.name,))
-        return tuple(dict.fromkeys([*run.planned, *(row[0] for row in rows)]))
+        with self._whole():
+            return tuple(dict.fromkeys([*run.planned, *(_cell(row[0]) for row in rows)]))
 
     def close(self) -> None:
         """Close the file."""
@@ -314,9 +318,20 @@ def _result(row: Sequence[Any]) -> Result:
     values = dict(zip(_RESULT_COLUMNS, row, strict=True))
     values["simulated"], values["known"] = bool(values["simulated"]), bool(values["known"])
     values["details"] = json.loads(zlib.decompress(values["details"]))
-    if values["cell"].count("/") < _SLASHES:
-        raise ValueError(f"`{values['cell']}` is no cell")
+    _cell(values["cell"])
+    if values["status"] not in {PASS, FAIL, BLOCKED, SKIPPED}:
+        raise ValueError(f"`{values['status']}` is no status")
+    if not isinstance(values["seconds"], float):
+        raise ValueError(f"`{values['seconds']}` is no time")  # noqa: TRY004  (what is wrong is the file)
     return Result(**values)
+
+
+def _cell(name: object) -> str:
+    """Return the name of a cell, whose tree and toolchain become folders of the site."""
+    parts = name.split("/", maxsplit=_SLASHES) if isinstance(name, str) else []
+    if len(parts) <= _SLASHES or {"", ".", ".."} & set(parts[:_SLASHES]):
+        raise ValueError(f"`{name}` is no cell")
+    return str(name)
 
 
 @contextlib.contextmanager

@@ -88,7 +88,9 @@ def test_what_could_not_be_judged_is_tried_again_and_another_question_too(tmp_pa
         assert bisect.trial(book, name, "t/s/a") == name
         fields = dict.fromkeys(item.name for item in dataclasses.fields(ledger.Result)) | {"details": {}}
         empty = {key: value if key == "details" else "" for key, value in fields.items()}
-        gone = ledger.Result(**{**empty, "run": name, "cell": "t/s/a", "status": "fail", "cause": "machine"})
+        gone = ledger.Result(
+            **{**empty, "run": name, "cell": "t/s/a", "status": "fail", "cause": "machine", "seconds": 0.0}
+        )
         book.add(gone)
         assert bisect.answer(book, name, "t/s/a") == UNKNOWN
         again = bisect.trial(book, name, "t/s/a")
