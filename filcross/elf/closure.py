@@ -425,11 +425,11 @@ class _Loading:
             item: _Object | None = current
             while item is not None:
                 if item.image.runpath is None and item.image.rpath is not None:
-                    for folder in _expand_glibc(item.image.rpath, item.path):
+                    for folder in _expand_glibc(item.image.rpath, item.path, self.places):
                         yield folder, f"RPATH of {item.path}"
                 item = item.parent
         else:
-            for folder in _expand_glibc(current.image.runpath, current.path):
+            for folder in _expand_glibc(current.image.runpath, current.path, self.places):
                 yield folder, f"RUNPATH of {current.path}"
         if abi.LOADER_NAME.match(os.path.basename(self.loader.path)):  # noqa: PTH119
             yield os.path.dirname(self.places.real(self.loader.path)), "default path"  # noqa: PTH120
@@ -505,10 +505,13 @@ def _expand_musl(raw: str, path: str) -> tuple[str, ...]:
     return _split_musl(_MUSL_TOKEN.sub(lambda _: origin, raw))
 
 
-def _expand_glibc(raw: str, path: str) -> Iterator[str]:
-    origin = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
+def _expand_glibc(raw: str, path: str, places: Places) -> Iterator[str]:
     for part in raw.split(":"):
-        expanded = _TOKEN.sub(lambda _: origin, part)
+        if "$" not in part:
+            yield part or "."
+            continue
+        origin = os.path.dirname(places.real(path))  # noqa: PTH120
+        expanded = _TOKEN.sub(origin.replace("\\", r"\\"), part)
         for library in ("lib/x86_64-linux-gnu", "lib64", "lib"):
             folder = _GLIBC_TOKEN.sub(library, expanded)
             yield folder or "."

@@ -69,7 +69,6 @@ _MAX_DYNAMIC = 1 << 20
 _MAX_PATH = 1 << 16
 _MAX_NAMES = 16 << 20  # bytes of all names in the dynamic section, or of all sections, one by one
 _MAX_SYMBOL_NAMES = 256 << 20  # the same of one symbol table
-_BLOCKS = (512, 8192, 1 << 17)
 _SMALL = 4096  # bytes of a string table that is read whole for one string
 _USUAL_NAME = 256
 _PAGE = 4096
@@ -164,11 +163,11 @@ class SymbolTable:
         number, strings = len(self), self.strings
         if number * len(strings) <= _MAX_SYMBOL_NAMES:
             return self  # even if each name were all of them
-        for block in _BLOCKS:  # a run without NUL that is twice as long would fill one of the blocks
-            if number * 2 * block > _MAX_SYMBOL_NAMES:
-                break
-            if all(strings.find(b"\0", at, at + block) >= 0 for at in range(0, len(strings), block)):
-                return self
+        block = _MAX_SYMBOL_NAMES // (
+            2 * number
+        )  # a run without NUL that is twice as long would fill a block
+        if block and all(strings.find(b"\0", at, at + block) >= 0 for at in range(0, len(strings), block)):
+            return self
         total = 0
         for offset, *_ in self.rows():
             total += strings.find(b"\0", offset) - offset
