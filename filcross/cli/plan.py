@@ -105,7 +105,7 @@ def plan(
     code = VerdictError.exit_code if refused else code
     document = {"warnings": warnings, **_document(prepared, found, failures, code)}
     for target in reports or []:
-        files.write(target, _content(target, found, document))
+        files.write(target, [_content(target, found, document)])
     output.result(report.text(found, verbose=verbose, paint=paint))
     for failure in failures:
         output.result(f"{paint('does not evaluate', 'bad')}: {failure.attribute}: {failure.message}")

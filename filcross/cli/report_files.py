@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from filcross.elf.verdict import Report
 
@@ -29,26 +28,10 @@ def check(targets: Sequence[Path]) -> None:
 
 def write(targets: Sequence[Path], report: Report) -> None:
     """Write the report to each of `targets`, which are wholly old or wholly new."""
-    import tempfile
-
-    from filcross.errors import UsageError
+    from filcross.report import files
 
     for target in targets:
-        content = _render(target.suffix, report)
-        try:
-            descriptor, fresh = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.writelines(content)
-                Path(fresh).chmod(0o644)
-                Path(fresh).replace(target)
-            finally:
-                Path(fresh).unlink(missing_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"the report {target} cannot be written: {error.strerror}",
-                hint="choose a folder that exists",
-            ) from error
+        files.write(target, _render(target.suffix, report))
 
 
 def _render(suffix: str, report: Report) -> Iterator[str]:

@@ -188,10 +188,10 @@ def _write(reports: Sequence[Path], prepared: Prepared, found: Survey) -> None:
 
     for target in reports:
         if target.suffix == ".html":
-            files.write(target, report.html(found, f"Survey of {prepared.source.label}"))
+            files.write(target, [report.html(found, f"Survey of {prepared.source.label}")])
         else:
             content = {"schema_version": SCHEMA_VERSION, "kind": "survey", **_document(prepared, found)}
-            files.write(target, json.dumps(content, indent=1) + "\n")
+            files.write(target, [json.dumps(content, indent=1) + "\n"])
 
 
 def _document(prepared: Prepared, found: Survey) -> dict[str, Any]:

@@ -235,7 +235,10 @@ class Ledger:
     def failures(self) -> dict[str, FailedDerivation]:
         """Return every derivation that failed for good."""
         rows = self._connection.execute("SELECT derivation, message, tail, cause, why FROM failure")
-        return {row[0]: FailedDerivation(row[0], row[1], tuple(json.loads(row[2])), *row[3:]) for row in rows}
+        with self._whole():
+            return {
+                row[0]: FailedDerivation(row[0], row[1], tuple(json.loads(row[2])), *row[3:]) for row in rows
+            }
 
     def take(self, others: Iterable[Ledger]) -> list[tuple[int, int]]:
         """Take over all that `others` have and this one lacks; return how many runs and results of each.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filcross.errors import UsageError
+from filcross.files import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 def check(targets: Iterable[Path], suffixes: tuple[str, ...]) -> None:
@@ -27,17 +26,15 @@ def check(targets: Iterable[Path], suffixes: tuple[str, ...]) -> None:
             )
 
 
-def write(target: Path, content: str) -> None:
-    """Write a report, wholly or not at all. Raises `UsageError` where it cannot be written."""
+def write(target: Path, pieces: Iterable[str]) -> None:
+    """Write a report, in pieces, wholly or not at all. Raises `UsageError` where it cannot be written."""
     try:
-        descriptor, place = tempfile.mkstemp(dir=target.resolve().parent, prefix=f".{target.name}-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                handle.write(content)
-            Path(place).chmod(0o644)
-            Path(place).replace(target)
-        finally:
-            Path(place).unlink(missing_ok=True)
+        with unfinished(target.absolute().parent, f".{target.name}.filcross-") as work:
+            fresh = work / "report"
+            with fresh.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
+            fresh.chmod(0o644)
+            fresh.replace(target)
     except OSError as error:
         raise UsageError(
             f"the report {target} cannot be written: {error.strerror}", hint="choose a folder that exists"

@@ -336,6 +336,7 @@ def spoilt(folder: Path, statement: str) -> Path:
         ("UPDATE result SET cell = '../../out'", "is damaged: `../../out` is no cell"),
         ("PRAGMA ignore_check_constraints = 1; UPDATE result SET status = 'x'", "`x` is no status"),
         ("UPDATE result SET seconds = 'long'", "`long` is no time"),
+        ("INSERT INTO failure VALUES ('/d', '', 'no JSON', '', '', '')", "is damaged"),
         ("UPDATE run SET planned = '[1'", "is damaged"),
         ("UPDATE run SET planned = '[1, \"t/s/a\"]'", "is damaged: `1` is no cell"),
         ("INSERT INTO shard VALUES ('one', 'a')", "is damaged: `a` is no cell"),
@@ -347,7 +348,7 @@ def test_a_ledger_that_is_damaged_or_newer_is_refused_in_words(
 ) -> None:
     file = spoilt(tmp_path, statement)
     with pytest.raises(UnsupportedInputError, match=words), ledger.open_ledger(file) as book:
-        assert [*book.runs(), *book.results(), *book.planned(book.run("one"))]
+        assert [*book.runs(), *book.results(), *book.planned(book.run("one")), book.failures()]
 
 
 def test_reading_does_not_make_a_ledger_of_an_empty_file(tmp_path: Path) -> None:
