@@ -253,10 +253,5 @@ def _failure(nix: Nix, derivation: str, message: str, tracker: _Tracker) -> Fail
         message=first.rstrip(";"),
         tail=tracker.tails.get(derivation, ()) or tuple(message.splitlines()[1:]),
         log_command=f"{nix.environment_prefix()}nix-store --read-log {derivation}",
-        fixed_output=_is_fixed_output(nix, derivation),
+        fixed_output=graph.is_fixed_output(derivation),
     )
-
-
-def _is_fixed_output(nix: Nix, derivation: str) -> bool:
-    done = nix.run("nix-store", "-q", "--binding", "outputHash", derivation, check=False)
-    return done.exit_code == 0 and bool(done.stdout.strip())

@@ -166,6 +166,11 @@ def outputs(derivation: str) -> dict[str, str]:
     return dict(_read(derivation, None).outputs)
 
 
+def is_fixed_output(derivation: str) -> bool:
+    """Say whether the content of one derivation's output is known beforehand; errors are those of `read`."""
+    return _read(derivation, None).fixed_output
+
+
 def package_of(name: str, platform: str = PLATFORM) -> str:
     """Return a derivation's name without platform and version: `curl` for `curl-8.7.1-PLATFORM`.
 

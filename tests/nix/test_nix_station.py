@@ -143,6 +143,8 @@ def test_structured_attributes_are_seen_where_variables_count(tmp_path: Path) ->
     sides = {name: found[path].side for name, path in roots.items()}
     expected = {"environment": "host", "flags": "host", "fixed": "build", "tool": "host", "crate": "host"}
     assert sides == expected
+    (failed,) = build.build(nix, {"fixed": roots["fixed"]}, roots=tmp_path / "roots")
+    assert [cause.fixed_output for cause in failed.causes] == [True]
     whole = graph.Graph(roots, found, frozenset())
     assert {item.attributes for item in languages.boundaries(whole)} == {("crate",)}
 
