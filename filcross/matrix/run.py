@@ -202,7 +202,7 @@ class _Group:
         for draft, built in zip(drafts, self._build(prepared, drafts), strict=True):
             result, failures = self._judge(draft, prepared, built)
             attempts = self.options.attempts
-            while result.status in {FAIL, BLOCKED} and draft.attempt + 1 < attempts:
+            while result.status in {FAIL, BLOCKED} and draft.attempt + 1 < attempts and not self._is_late():
                 self._add(result)
                 draft = _Draft(self, draft.cell, prepared, draft.derivation, draft.attempt + 1)  # noqa: PLW2901
                 (again,) = self._build(prepared, [draft])
@@ -228,7 +228,10 @@ class _Group:
         wanted = {draft.cell.attribute: draft.derivation for draft in drafts}
         tree = self.spec.trees[drafts[0].cell.tree]
         if tree.seed:
-            pipeline.seed_sources(prepared, wanted, lambda _: None, suites=tree.suites)
+            try:
+                pipeline.seed_sources(prepared, wanted, lambda _: None, suites=tree.suites)
+            except FilcrossError as error:  # what cannot be fetched now is the fault of no other cell
+                self.reporter.tell(f"sources: {error.message}")
         roots = pipeline.roots_of(prepared, list(wanted))
         record = pipeline.recorder(prepared)
         return nix_build.build(

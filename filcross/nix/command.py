@@ -33,6 +33,7 @@ SYSTEM_STORE = Path("/nix/store")
 SYSTEM_STATE = Path("/nix/var/nix")
 QUERY_TIMEOUT = 120.0
 EVALUATION_TIMEOUT = 1800.0
+LATE = -15  # the status of an evaluation that was stopped
 # Bash, GNU make and Autoconf refuse or mangle build paths with other characters than these.
 _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
 
@@ -92,7 +93,7 @@ class Nix:
         arguments: Mapping[str, str],
         roots: Path | None = None,
     ) -> process.Completed:
-        """Run `nix-instantiate FILE -A …`; the caller judges the status.
+        """Run `nix-instantiate FILE -A …`; the caller judges the status (`LATE`: it took too long).
 
         `arguments` are strings for the function in `file`. With `roots`, each derivation gets a
         garbage-collector root of that name.
@@ -104,7 +105,11 @@ class Nix:
             argv += ["--argstr", name, value]
         if roots is not None:
             argv += ["--add-root", roots, "--indirect"]
-        return self.run("nix-instantiate", *argv, check=False, timeout=EVALUATION_TIMEOUT)
+        try:
+            return self.run("nix-instantiate", *argv, check=False, timeout=EVALUATION_TIMEOUT)
+        except process.ProcessTimeoutError:
+            said = f"error: the evaluation did not end within {EVALUATION_TIMEOUT:g} s"
+            return process.Completed(("nix-instantiate", *map(str, argv)), LATE, "", said)
 
     def evaluate_json(self, file: Path, attribute: str = "", *, arguments: Mapping[str, str]) -> Any:  # noqa: ANN401
         """Evaluate `attribute` of `file` strictly and return the JSON value.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from filcross import resources
 from filcross.errors import BuildFailedError, UsageError
+from filcross.nix.command import LATE
 from filcross.nix.events import strip_ansi
 from filcross.process import ProcessFailedError
 
@@ -146,7 +147,8 @@ def _derivations(
         for attribute, line in zip(attributes, lines, strict=True):
             found[attribute] = derivation(line)
         return found, failures
-    if len(attributes) > _TOGETHER:  # one that fails costs the evaluation of its half only
+    # One that fails costs the evaluation of its half only, but one that is endless costs the time of each.
+    if len(attributes) > _TOGETHER and together.exit_code != LATE:
         middle = len(attributes) // 2
         for number, half in enumerate((attributes[:middle], attributes[middle:])):
             more, others = _derivations(

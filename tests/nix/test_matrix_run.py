@@ -6,6 +6,7 @@ by Nix with the simulator.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -258,6 +259,42 @@ def test_odd_names_and_what_is_no_package_stop_nothing(simulator: Toolchain, tmp
     )
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "links").iterdir())) == len(odd)
+
+
+FETCHED = """
+  fetched = stdenv.mkDerivation {{
+    name = "fetched";
+    source = derivation {{
+      name = "source.tar.gz";
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      args = [ "-c" "echo cannot resolve host >&2; exit 1" ];
+      outputHash = "{hash}";
+      outputHashAlgo = "sha256";
+    }};
+    buildCommand = "cp $source $out";
+  }};
+"""
+
+
+def test_a_mirror_that_cannot_be_asked_stops_no_other_cell(
+    simulator: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apt").mkdir()
+    (tmp_path / "apt.conf").write_text(f'Dir::Etc "{tmp_path}/apt";\n')
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    tree = make_tree(tmp_path / "tree")
+    top = tree / "pkgs" / "top-level" / "all-packages.nix"
+    head, brace, tail = top.read_text().rpartition("}")
+    unheard = hashlib.sha256(bytes(tmp_path)).hexdigest()
+    top.write_text(f"{head}{FETCHED.format(hash=unheard)}{brace}{tail}")
+    spec = make_attributes_spec(tmp_path, tree, simulator, "fetched", "good")
+    spec.write_text(spec.read_text().replace("[toolchains", "seed-sources = true\n[toolchains", 1))
+    code, document, said = matrix("run", "--spec", spec, "--ledger", tmp_path / "l")
+    assert code == 0
+    assert "sources: apt on this machine has no entry" in said
+    found = [(cell["outcome"], cell["result"]["cause"]) for cell in document["run"]["cells"]]
+    assert found == [("blocked", "source"), ("pass", "")]
 
 
 def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from filcross import process
 from filcross.errors import MissingRequirementError, UsageError
 from filcross.nix import build, command, evaluate, graph, languages
 
@@ -147,6 +148,48 @@ def test_structured_attributes_are_seen_where_variables_count(tmp_path: Path) ->
     assert [cause.fixed_output for cause in failed.causes] == [True]
     whole = graph.Graph(roots, found, frozenset())
     assert {item.attributes for item in languages.boundaries(whole)} == {("crate",)}
+
+
+SLOW_TREE = """
+{ ... }:
+let
+  all = builtins.genList (n: n) 30000;
+  sum = builtins.foldl' (a: b: a + b) 0;
+  make =
+    name:
+    derivation {
+      inherit name;
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+    };
+in
+{
+  pkgsCross.filc = {
+    a = make "a";
+    b = make "b";
+    c = make "c";
+    d = make "d";
+    endless = make "endless-${toString (sum (map (n: sum (map (m: m * n) all)) all))}";
+  };
+}
+"""
+
+
+def test_an_evaluation_without_an_end_is_a_failure_of_its_attribute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "EVALUATION_TIMEOUT", 2.0)
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    for name, text in (("tree", SLOW_TREE), ("overlay", "final: prev: { }")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "default.nix").write_text(text)
+    packages = evaluate.PackageSet(tmp_path / "tree", tmp_path / "overlay", "nixpkgs")
+    nix = command.find_nix(host_tools=True)
+    names = ["a", "b", "endless", "c", "d"]
+    found, (failure,) = evaluate.derivations(nix, packages, names, roots=tmp_path / "roots")
+    assert list(found) == ["a", "b", "c", "d"]
+    assert failure.attribute == "endless"
+    assert failure.message == "the evaluation did not end within 2 s"
 
 
 def test_causes_are_told_from_victims(tmp_path: Path) -> None:
