@@ -102,6 +102,8 @@ def verify(
     debug: DebugOption = False,
 ) -> None:
     """Judge every ELF file: is it Fil-C code, loaded by Fil-C's loader, with Fil-C's libraries."""
+    asked = question(paths, closure=closure)  # Nix answers while the rest is imported
+
     from dataclasses import replace
     from datetime import UTC, datetime
 
@@ -119,7 +121,6 @@ def verify(
     if waivers is not None:
         accepted += waiver.read_waivers(waivers)
     memory = kept.of_user() if cache else None
-    asked = question(paths, closure=closure)
     runtimes = runtimes_of(toolchain, trust_runtime or [], out, memory)
     wanted, roots, references = with_closure(paths, out, asked)
     known = policy.policy_for(runtimes)

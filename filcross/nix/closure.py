@@ -95,15 +95,17 @@ def nar_hashes(paths: Sequence[Path]) -> dict[str, str]:
 
 def hashes_below(paths: Sequence[Path]) -> dict[str, str]:
     """Return the NAR hashes of store paths that Nix knows and of all that they refer to."""
-    found = nar_hashes(paths)
     below: dict[Path, None] = {}
-    valid = list(map(Path, found))
-    for folder in dict.fromkeys(path.parent for path in valid):
-        chosen = [path for path in valid if path.parent == folder]
+    for folder in dict.fromkeys(path.parent for path in paths):
+        chosen = [path for path in paths if path.parent == folder]
         for start in range(0, len(chosen), _AT_ONCE):
-            lines = _lines(folder, "--query", "--requisites", *chosen[start : start + _AT_ONCE])
+            part = chosen[start : start + _AT_ONCE]
+            lines = _lines(folder, "--query", "--requisites", *part)
+            if lines is None:  # for one of them, none is told
+                known = nar_hashes(part)
+                lines = _lines(folder, "--query", "--requisites", *known) if known else []
             below.update(dict.fromkeys(map(Path, lines or ())))
-    return found | nar_hashes([path for path in below if str(path) not in found])
+    return nar_hashes(list(below))
 
 
 def _lines(folder: Path, *arguments: str | Path) -> list[str] | None:
