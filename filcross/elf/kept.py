@@ -15,6 +15,7 @@ import hmac
 import marshal
 import os
 import secrets
+import stat
 import sys
 import tempfile
 import time
@@ -55,10 +56,7 @@ class Kept:
         """Return the content of the entry `name`, `None` where there is none that can be trusted."""
         file = self._file(name)
         try:
-            with open(file, "rb", buffering=0) as opened:  # noqa: PTH123
-                if os.fstat(opened.fileno()).st_size > _MAX_ENTRY:
-                    return None
-                raw = opened.readall()
+            raw = _regular(file)
             os.utime(file)  # what is used is not pruned
         except OSError:
             return None
@@ -92,6 +90,17 @@ class Kept:
         digest = hashlib.blake2b(own, key=self._key, digest_size=_CODE_BYTES)
         digest.update(content)
         return digest.digest()
+
+
+def _regular(path: str) -> bytes:
+    """Return what is in a regular file, nothing of any other or of a very large one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        usual = stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_ENTRY
+        return os.read(descriptor, status.st_size) if usual else b""
+    finally:
+        os.close(descriptor)
 
 
 def of_user() -> Kept | None:

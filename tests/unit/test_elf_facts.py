@@ -132,6 +132,26 @@ def test_a_forged_entry_says_nothing(
     assert said(kept(), store / "ordinary") is not None
 
 
+@pytest.mark.parametrize("what", ["pipe", "endless", "folder", "nothing", "large"])
+def test_an_entry_that_is_no_usual_file_says_nothing(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts], what: str
+) -> None:
+    plain = inspect([store], policy_for([]), facts=kept())
+    (entry,) = (tmp_path / "cache").iterdir()
+    entry.unlink()
+    if what == "pipe":
+        os.mkfifo(entry)
+    elif what == "folder":
+        entry.mkdir()
+    elif what == "large":
+        with entry.open("wb") as file:
+            file.truncate(1 << 40)
+    else:
+        entry.symlink_to("/dev/zero" if what == "endless" else "nowhere")
+    assert said(kept(), store / "ordinary") is None
+    assert inspect([store], policy_for([]), facts=kept()) == plain
+
+
 def test_an_entry_of_another_name_says_nothing(
     tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
 ) -> None:
