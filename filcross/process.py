@@ -288,9 +288,9 @@ def _exchange(
                     selector.unregister(key.fileobj)
                     child.stdin.close()  # type: ignore[union-attr]
             elif chunk := os.read(key.fd, _BLOCK):
-                watch.heard = time.monotonic()
                 if not key.data.feed(chunk):
                     watch.flood(key.data.most)
+                watch.heard = time.monotonic()
             else:
                 selector.unregister(key.fileobj)
         watch.look(child)

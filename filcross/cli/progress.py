@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,6 @@ class PlainWatcher:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._last = time.monotonic()
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -46,10 +44,9 @@ class PlainWatcher:
         """Say now and then what runs."""
         del progress
         now = time.monotonic()
-        with self._lock:
-            if now - self._last < HEARTBEAT_SECONDS:
-                return
-            self._last = now
+        if now - self._last < HEARTBEAT_SECONDS:
+            return
+        self._last = now
         for build in running:
             phase = build.phase or "starting"
             self._output.say(f"  … {build.name}: {phase}, {duration(now - build.since)}")

@@ -58,7 +58,7 @@ class Running:
 
 
 class Watcher(Protocol):
-    """What wants to know how the builds go; called from another thread."""
+    """What wants to know how the builds go."""
 
     def update(self, running: Sequence[Running], progress: events.Progress | None) -> None:
         """Show the builds that run now."""
@@ -210,8 +210,8 @@ def build(
     """Build the derivations `wanted` (attribute to store derivation) with all their outputs.
 
     `roots` is a folder for garbage-collector roots. `record` gets each build that succeeds (see
-    `filcross.nix.history`), from another thread. Nothing is raised for a failing build: each result says
-    whether its outputs are there and, if not, which derivations failed by themselves.
+    `filcross.nix.history`). Nothing is raised for a failing build: each result says whether its outputs are
+    there and, if not, which derivations failed by themselves.
     """
     roots.mkdir(parents=True, exist_ok=True)
 
