@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from filcross.elf.verdict import FileReport, Finding, Report
+from filcross.report import json as json_report
 from filcross.report import junit, sarif
 
 NASTY = '/out/b\x1b[31m<&>"\udcff\n.so'
@@ -36,6 +37,15 @@ REPORT = Report(
     {"not ELF": 3},
     ("a toolchain",),
 )
+
+
+@pytest.mark.parametrize("report", [REPORT, Report((), (), {}, ())], ids=["files", "empty"])
+def test_json_is_the_same_made_at_once_or_while_it_is_written(report: Report) -> None:
+    whole = json_report.render(report)
+    for indent in (1, 2):
+        pieces = json.JSONEncoder(indent=indent).iterencode(json_report.streamed(report))
+        assert "".join(pieces) == json.dumps(whole, indent=indent)
+    assert json.loads(json.dumps(whole)) == whole
 
 
 def test_junit_counts_and_explains() -> None:
