@@ -188,7 +188,7 @@ def run(
         )
         if complete:
             book.finish(which.name)
-        found = outcomes.of_run(book, book.run(which.name))
+        found = outcomes.of_run(book, book.run(which.name), details=True)
     _show_summary(out, found)
     out.document("matrix run", {"run": _run_document(which, found)})
     raise typer.Exit(_exit_code(found, fail_on))
@@ -269,8 +269,8 @@ def history(
 
     out = Output(as_json, verbose, quiet)
     with ledgers.open_ledger(_ledger_file(ledger)) as book:
-        results = book.results(attribute=attribute)
-        names = {result.attribute for result in book.results()} if not results else set()
+        results = book.results(attribute=attribute, details=False)
+        names = set() if results else {result.attribute for result in book.results(details=False)}
     if not results:
         import difflib
 

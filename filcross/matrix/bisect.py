@@ -99,7 +99,7 @@ def name_of(attribute: str, good: str, bad: str, facts: object) -> str:
 
 def answer(ledger: Ledger, run: str, cell: str) -> str | None:
     """Return what the ledger says of the candidate `cell` in `run`; `None`: nothing."""
-    results = [item for item in ledger.results(run) if item.cell == cell]
+    results = [item for item in ledger.results(run, details=False) if item.cell == cell]
     return answer_of(results[-1]) if results else None
 
 

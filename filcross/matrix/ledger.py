@@ -109,6 +109,7 @@ class FailedDerivation:
 
 
 _RESULT_COLUMNS = tuple(item.name for item in fields(Result))
+_PLAIN_COLUMNS = _RESULT_COLUMNS[:-1]  # without `details`
 
 
 def now() -> str:
@@ -210,16 +211,31 @@ class Ledger:
             [_row(result) for result in results],
         )
 
-    def results(self, run: str | None = None, *, attribute: str | None = None) -> list[Result]:
-        """Return the results of `run`, of `attribute`, or all, in the order in which they were written."""
+    def results(
+        self, run: str | None = None, *, attribute: str | None = None, details: bool = True
+    ) -> list[Result]:
+        """Return the results of `run`, of `attribute`, or all, in the order in which they were written.
+
+        Without `details`, which are most of a ledger, those are left empty.
+        """
+        columns = _RESULT_COLUMNS if details else _PLAIN_COLUMNS
         rows = self._connection.execute(
-            f"SELECT {', '.join(_RESULT_COLUMNS)} FROM result"  # noqa: S608  (own names)
+            f"SELECT {', '.join(columns)} FROM result"  # noqa: S608  (own names)
             " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR cell LIKE '%/' || ?2) ORDER BY number",
             (run, attribute),
         )
         with self._whole():
             found = [_result(row) for row in rows]
         return [item for item in found if attribute is None or item.attribute == attribute]
+
+    def whole(self, result: Result) -> Result:
+        """Return a result that was read without its details with them."""
+        (packed,) = self._connection.execute(
+            "SELECT details FROM result WHERE run = ? AND cell = ? AND attempt = ? AND at = ?",
+            (result.run, result.cell, result.attempt, result.at),
+        ).fetchone()
+        with self._whole():
+            return replace(result, details=_unpacked(packed))
 
     def known(self, key: str) -> Result | None:
         """Return the newest result that was worked out for `key` and will stay so, or `None`."""
@@ -318,15 +334,20 @@ def _row(result: Result) -> list[Any]:
 
 
 def _result(row: Sequence[Any]) -> Result:
-    values = dict(zip(_RESULT_COLUMNS, row, strict=True))
+    values = dict(zip(_RESULT_COLUMNS, row, strict=False))
     values["simulated"], values["known"] = bool(values["simulated"]), bool(values["known"])
-    values["details"] = json.loads(zlib.decompress(values["details"]))
+    if "details" in values:
+        values["details"] = _unpacked(values["details"])
     _cell(values["cell"])
     if values["status"] not in {PASS, FAIL, BLOCKED, SKIPPED}:
         raise ValueError(f"`{values['status']}` is no status")
     if not isinstance(values["seconds"], float):
         raise ValueError(f"`{values['seconds']}` is no time")  # noqa: TRY004  (what is wrong is the file)
     return Result(**values)
+
+
+def _unpacked(details: bytes) -> Any:  # noqa: ANN401  (what JSON holds)
+    return json.loads(zlib.decompress(details))
 
 
 def _cell(name: object) -> str:

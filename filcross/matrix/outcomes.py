@@ -39,20 +39,23 @@ class CellOutcome:
     before: Result | None
 
 
-def of_run(ledger: Ledger, run: Run) -> tuple[CellOutcome, ...]:
-    """Return the outcome of every cell that `run` means to do, in the order of their names."""
+def of_run(ledger: Ledger, run: Run, *, details: bool = False) -> tuple[CellOutcome, ...]:
+    """Return the outcome of every cell that `run` means to do, in the order of their names.
+
+    Results have their details only if `details` are asked for, and those before never.
+    """
     earlier = [item for item in ledger.runs() if item.started < run.started]
     before: dict[str, Result] = {}
     for item in earlier:
-        before |= last_results(ledger.results(item.name))
-    return _of_results(ledger, run, ledger.results(run.name), before)
+        before |= last_results(ledger.results(item.name, details=False))
+    return _of_results(ledger, run, ledger.results(run.name, details=details), before)
 
 
 def of_runs(ledger: Ledger) -> Iterator[tuple[Run, tuple[CellOutcome, ...]]]:
-    """Yield every run, the oldest first, with its outcomes; each result is read once."""
+    """Yield every run, the oldest first, with its outcomes; each result is read once, without its details."""
     before: dict[str, Result] = {}
     for run in ledger.runs():
-        results = ledger.results(run.name)
+        results = ledger.results(run.name, details=False)
         yield run, _of_results(ledger, run, results, before)
         before |= last_results(results)
 

@@ -92,7 +92,7 @@ def run(
     The ledger gets every result as it comes. A tree or toolchain that cannot be had makes its cells
     `skipped`, with the reason.
     """
-    done = {result.cell for result in ledger.results(which.name)}
+    done = {result.cell for result in ledger.results(which.name, details=False)}
     wanted = set(which.planned)
     left = [cell for cell in spec.cells if cell.name in wanted and cell.name not in done]
     if done and left:

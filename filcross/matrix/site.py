@@ -69,7 +69,7 @@ def write(ledger: Ledger, run: Run, output: Path) -> list[Path]:
 
 def files(ledger: Ledger, run: Run) -> Mapping[str, str]:
     """Return the text of every file of the site of `run`, by its name."""
-    found = outcomes.of_run(ledger, run)
+    found = outcomes.of_run(ledger, run, details=True)
     order = sorted(found, key=lambda item: (outcomes.OUTCOMES.index(item.outcome), item.cell))
     made = {
         "index.html": _overview(ledger, run, order),
@@ -77,10 +77,10 @@ def files(ledger: Ledger, run: Run) -> Mapping[str, str]:
         "summary.md": page.fill("matrix.md", **_common(run, order), worth=[_row(i) for i in _worth(order)]),
     }
     everything: dict[str, list[Result]] = {}
-    for result in ledger.results():
+    for result in ledger.results(details=False):
         everything.setdefault(result.cell, []).append(result)
     for item in order:
-        made[_page(item.cell)] = _cell(run, item, everything.get(item.cell, []))
+        made[_page(item.cell)] = _cell(ledger, run, item, everything.get(item.cell, []))
     return made
 
 
@@ -188,7 +188,7 @@ def _points(ledger: Ledger, last: Run) -> list[dict[str, Any]]:
     return points
 
 
-def _cell(run: Run, item: CellOutcome, history: Sequence[Result]) -> str:
+def _cell(ledger: Ledger, run: Run, item: CellOutcome, history: Sequence[Result]) -> str:
     from markupsafe import Markup
 
     result = item.result
@@ -196,7 +196,7 @@ def _cell(run: Run, item: CellOutcome, history: Sequence[Result]) -> str:
     judged = details.get("report", {}).get("files", [])
     changes: tuple[str, ...] = ()
     if result is not None and item.before is not None:
-        changes = compare.change(item.before, result).why
+        changes = compare.change(ledger.whole(item.before), result).why
     body = page.fill(
         "matrix-cell.html",
         run=run,

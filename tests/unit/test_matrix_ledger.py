@@ -61,6 +61,9 @@ def test_what_is_written_is_read_back_in_order(tmp_path: Path) -> None:
     with ledger.open_ledger(file) as book:
         assert book.results("one") == written
         assert book.results(attribute="a") == written[1:]
+        plain = book.results("one", details=False)
+        assert [dict(item.details) for item in plain] == [{}, {}]
+        assert [book.whole(item) for item in plain] == written
         assert book.failures() == {"/d.drv": FailedDerivation("/d.drv", "no", ("l1", "l2"), "package", "why")}
         assert book.run("last").planned == ("t/s/a", "t/s/b")
         assert book.run("last").ended is None
