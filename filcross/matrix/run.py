@@ -316,8 +316,9 @@ def _accusation(report: Report) -> tuple[str, str]:
     file = min(accused, key=lambda item: order.index(item.outcome))
     if file.verdict in GOOD:
         return file.path, report_text.conclusion(report)
+    waived = {item.partition(":")[0] for item in file.waived}
     rank = {"error": 0, "unknown": 1}
-    findings = sorted(file.findings, key=lambda item: rank.get(item.severity, 2))
+    findings = sorted(file.findings, key=lambda item: (item.code in waived, rank.get(item.severity, 2)))
     if not findings:
         return file.path, f"{file.verdict}: {Path(file.path).name}"
     evidence = f" ({', '.join(findings[0].evidence[:3])})" if findings[0].evidence else ""

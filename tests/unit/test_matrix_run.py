@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from filcross.elf.verdict import FileReport, Finding, Report
@@ -26,6 +28,7 @@ GOOD = judged("good", "filc")
 MIXED = judged("mixed", "mixed", "FILC-W402", "FILC-N102", "FILC-E201")
 UNTRUSTED = judged("untrusted", "filc", trusted=False)
 WAIVED = judged("waived", "foreign", "FILC-E305", accepted=True)
+PARTLY = replace(judged("partly", "mixed", "FILC-E305", "FILC-E201"), waived=("FILC-E305: a test (us)",))
 OPEN = judged("open", "no-evidence", "FILC-N102")
 
 
@@ -36,6 +39,7 @@ OPEN = judged("open", "no-evidence", "FILC-N102")
         ((GOOD, UNTRUSTED, OPEN), {}, "untrusted", "not shown: some files could not be judged or looked at"),
         ((GOOD, WAIVED, UNTRUSTED), {}, "untrusted", "nobody vouches for the toolchain"),
         ((WAIVED, OPEN), {}, "open", "no-evidence: FILC-N102"),
+        ((PARTLY,), {}, "partly", "mixed: FILC-E201 finding FILC-E201 (evidence)"),
         ((judged("bare", "unreadable"),), {}, "bare", "unreadable: bare"),
         ((GOOD, WAIVED), {"vanished": 1}, "", "not shown: some files could not be judged or looked at"),
     ],
