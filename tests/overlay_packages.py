@@ -33,6 +33,7 @@ SPELLINGS = [
     "nested",
     "twice",
     "other-words",
+    "stars",
     "environment",
 ]
 
@@ -105,7 +106,7 @@ def check_versioned(prepared: pipeline.Prepared) -> None:
     assert plain == {"shown", "also_shown", "hidden"}
     assert run(outputs["out"] / "bin" / "none") == "2 3 found"
     errors = {file.stem: file.read_text() for file in outputs["record"].glob("*.error")}
-    assert "pattern.map:4: Fil-C's driver cannot take the pattern `also_*`" in errors["pattern"]
+    assert "pattern.map:4: Fil-C's driver cannot take the pattern `also_?hown`" in errors["pattern"]
     assert 'cxx.map:3: Fil-C\'s driver cannot take `extern "C++"`' in errors["cxx"]
     assert "cannot read the version script absent.map" in errors["absent"]
     assert "--wrap" in errors["wrap"]

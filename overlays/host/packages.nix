@@ -87,9 +87,12 @@ let
     # Its setup hook asks whether programs need -lintl: the host's C library has the functions itself.
     gettext.environment.gettextNeedsLdflags = "";
     # libtoolize looks for m4 where the build looks for programs.
-    libtool.environment.propagatedBuildInputs = [ final.gnum4 ];
+    libtool = {
+      environment.propagatedBuildInputs = [ final.gnum4 ];
+      script = "source ${./wrap-libtoolize.sh}";
+    };
     cmake.script = "source ${./wrap-cmake.sh}";
-    automake.script = "source ${./copy-automake.sh}";
+    automake.script = "source ${./wrap-automake.sh}";
   };
 
   merge = lib.foldl' (all: one: all // one) { };

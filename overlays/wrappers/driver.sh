@@ -95,17 +95,18 @@ expand() {
 
 # ---- version scripts -----------------------------------------------------------------------------------------------
 
-# normalise SCRIPT: what the driver takes of it, in `text`; `changed` says whether that is another text. The driver knows
-# plain names, `*` alone and comments like /* */. Names in quotes, comments with # and blocks of extern "C" say the same
-# as what it knows, and are put in its words. Other patterns are left out where they only hide names.
+# normalise SCRIPT: what the driver takes of it, in `text`; `changed` says whether that is another text. The driver
+# (PizlonateVersionScript in its Gnu.cpp) knows names, which may have `*` in them, and comments like /* */. Names in
+# quotes, comments with # and blocks of extern "C" say the same as what every version of it knows, and are put in its
+# words. Patterns with ? and [ are left out where they only hide names.
 # With a PREFIX, the text is for the linker: names get the prefix, and patterns may stay.
 normalise() {
   local script=$1 prefix=${2-} line number=0 comment="" depth=0 block=0 expected="" swallow="" last="" section="" rest
-  local plain='^[A-Za-z0-9_.$@]+$' word='^([^][:space:];{}"#:/]|]|::|/[^*])+'
+  local plain='^[A-Za-z0-9_.$@*]+$' word='^([^][:space:];{}"#:/]|]|::|/[^*])+'
   text="" changed=""
   cannot() {
     if [[ -n $prefix ]]; then refuse "$script:$number: Fil-C's symbols cannot be listed with $1" "name them one by one"; fi
-    refuse "$script:$number: Fil-C's driver cannot take $1 in a version script: it knows plain names and \`*\` alone" \
+    refuse "$script:$number: Fil-C's driver cannot take $1 in a version script: it knows names, with \`*\` in them" \
       "name the symbols one by one, or build the package without its version script"
   }
   while IFS= read -r line || [[ -n $line ]]; do
@@ -171,13 +172,13 @@ normalise() {
         if [[ -n $prefix && $rest != '*' && $rest != *[!A-Za-z0-9_.$@*?]* ]]; then
           rest=$prefix$rest
         elif ((depth)) && [[ $rest != '*' && ! $rest =~ $plain ]]; then
-          if [[ $rest == *['*?[']* && $section == local ]]; then
-            # It hides names that nobody asks for; zlib's script is of this kind.
-            warn "$script:$number: the names like \`$rest\` stay visible: Fil-C's driver knows plain names and \`*\` alone"
+          if [[ $rest == *['?[']* && $section == local ]]; then
+            # It hides names that nobody asks for.
+            warn "$script:$number: the names like \`$rest\` stay visible: Fil-C's driver knows names, with \`*\` in them"
             changed=1 swallow=1
             continue
           fi
-          if [[ $rest == *['*?[']* ]]; then cannot "the pattern \`$rest\`"; fi
+          if [[ $rest == *['?[']* ]]; then cannot "the pattern \`$rest\`"; fi
           cannot "\`$rest\`"
         fi
         text+=$rest last=name

@@ -1045,11 +1045,12 @@ static int pass_on(void)
 
 static bool name_character(char c)
 {
-    return isalnum((unsigned char)c) || (c && strchr("_.$@", c));
+    return isalnum((unsigned char)c) || (c && strchr("_.$@*", c));
 }
 
-/* Return the path of a copy of the script in which every symbol has its prefix. As Fil-C's driver (Gnu.cpp), this
-   knows plain names, a lone `*`, and C comments, and stops at anything else. */
+/* Return the path of a copy of the script in which every symbol has its prefix. As Fil-C's driver
+   (PizlonateVersionScript in Gnu.cpp), this knows names, which may have `*` in them, a lone `*`, C comments and lines
+   that begin with #, and stops at anything else. */
 static const char *prefix_version_script(const char *path)
 {
     struct bytes script;
@@ -1068,10 +1069,12 @@ static const char *prefix_version_script(const char *path)
             if (!end)
                 die("%s: the version script has an open comment", path);
             c = end + 2;
+        } else if (*c == '#') {
+            c += strcspn(c, "\n");
         } else if (*c == '{' || *c == '}') {
             depth += *c == '{' ? 1 : -1;
             fputc(*c++, file);
-        } else if (*c == '*' && !name_character(c[1]) && c[1] != '*') {
+        } else if (*c == '*' && !name_character(c[1])) {
             fputc(*c++, file);
         } else if (name_character(*c)) {
             size_t length = 0;
@@ -1084,7 +1087,7 @@ static const char *prefix_version_script(const char *path)
                 && ((length == 6 && starts(c, "global")) || (length == 5 && starts(c, "local")));
             if (depth && length == 6 && starts(c, "extern"))
                 die("%s: Fil-C's driver does not understand `extern` blocks in a version script", path);
-            if (c[length] == '*' || c[length] == '?' || c[length] == '[')
+            if (c[length] == '?' || c[length] == '[')
                 die("%s: Fil-C's driver does not understand the pattern `%.*s...` in a version script", path, (int)length + 1, c);
             fprintf(file, "%s%.*s", depth && !label ? PREFIX : "", (int)length, c);
             if (label)

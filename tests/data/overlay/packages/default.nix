@@ -65,6 +65,7 @@ in
       make_library nested @outer
       make_library twice -Wl,--version-script=plain.map -Wl,--version-script=plain.map
       make_library other-words -Wl,--version-script=other-words.map
+      make_library stars -Wl,--version-script=stars.map
       NIX_LDFLAGS="$NIX_LDFLAGS --version-script=plain.map" make_library environment
       make_library none
       for library in $out/lib/*; do
