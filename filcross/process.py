@@ -1,16 +1,18 @@
 """The only place that starts processes.
 
 Every child gets an argument list (never a shell line), its own session, no terminal, and `LC_ALL=C`. When
-the user interrupts, or a time limit passes, the child's whole process group is asked to end (SIGTERM) and
-made to (SIGKILL) three seconds later.
+the user interrupts, or a time limit passes, the child's whole process group is asked to end (SIGTERM), and
+what is left of it made to (SIGKILL) three seconds later. What still runs when this program ends, is ended.
 
 It is on `subprocess`, whose import takes a fifth of the time that the `sh` library needs.
 """
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
+import errno
 import os
 import shlex
 import shutil
@@ -31,13 +33,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_running: set[subprocess.Popen[bytes]] = set()  # of all threads
+_starting, _ending = threading.Lock(), threading.Event()
+
 GRACE_SECONDS = 3.0
 TAIL_LINES = 25
 _KEPT_CHUNKS = 200  # what one read gave: at most a block
 _BLOCK = 65536
 _STEP = 0.2  # seconds between looks at time limits
+_TICK = 0.02  # seconds between looks at a group that was asked to end
+_LONGEST_LINE = 1 << 20  # characters that are passed on at once, though no newline came
+_MOST_SHOWN = 1000  # characters of a command line in a message
 _LINGER = 2.0  # seconds for which a pipe is read that the child left to another process
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STRANGE = (errno.ENOENT, errno.ENOEXEC)  # the program is there, but not what would run it
 
 _HINTS = {
     "nix-build": "install Nix 2.8 or newer (Debian: apt-get install nix-bin)",
@@ -61,8 +71,8 @@ class Completed:
 
     @property
     def command_line(self) -> str:
-        """The command as a person would type it."""
-        return shlex.join(self.argv)
+        """The command as a person would type it; not all of a very long one."""
+        return _shown(self.argv)
 
 
 class ProcessFailedError(BuildFailedError):
@@ -126,16 +136,25 @@ def run(
     """
     streams = _Stream(on_stdout, most), _Stream(on_stderr, most)
     watch = _Watch(timeout, idle_timeout, stop)
-    with _deferred_signals() as interrupted:
-        child = _start(argv, cwd=cwd, env=env, fed=bool(stdin), hint=hint)
+    child = None
     try:
+        with _deferred_signals() as interrupted:
+            child = _start(argv, cwd=cwd, env=env, fed=bool(stdin), hint=hint)
         interrupted()
         _follow(child, streams, stdin or "", watch)
+        if watch.kill_at is not None:
+            _end(child, watch.kill_at)
     except BaseException:
-        _end(child)
+        if child is not None:
+            try:
+                _end(child)
+            except BaseException:  # a second interrupt: there is no time for being polite
+                _kill(child)
+                raise
         raise
     finally:
-        _close(child)
+        if child is not None:
+            _close(child)
     words = tuple(os.fspath(item) for item in argv)
     completed = Completed(words, child.returncode, streams[0].text(), streams[1].text())
     if watch.verdict:
@@ -187,18 +206,28 @@ def background(
     Arguments and errors are those of `run`; what it writes beyond `most` characters is dropped.
     """
     output = _Stream(None, most)
-    with _deferred_signals() as interrupted:
-        child = _start(argv, cwd=cwd, env=env, fed=False, hint=None)
-    reader = threading.Thread(target=_follow, args=(child, (output, output), "", _Watch()), daemon=True)
+    child = reader = None
     try:
-        interrupted()
-        reader.start()
-        yield Background(child, output)
+        try:
+            with _deferred_signals() as interrupted:
+                child = _start(argv, cwd=cwd, env=env, fed=False, hint=None)
+            interrupted()
+            watch = _Watch(limited=False)
+            reader = threading.Thread(target=_follow, args=(child, (output, output), "", watch), daemon=True)
+            reader.start()
+            yield Background(child, output)
+        finally:
+            if child is not None:
+                _end(child)
+    except BaseException:
+        if child is not None:
+            _kill(child)
+        raise
     finally:
-        _end(child)
-        if reader.ident is not None:
+        if reader is not None and reader.ident is not None:
             reader.join()
-        _close(child)
+        if child is not None:
+            _close(child)
 
 
 class Background:
@@ -233,23 +262,44 @@ def _start(
     program, *arguments = [os.fspath(item) for item in argv]
     merged = {**os.environ, "LC_ALL": "C", **(env or {})}
     found = find_program(program, path=merged.get("PATH"))
+    command = _shown([found, *arguments])
     try:
-        return subprocess.Popen(
-            [found, *arguments],
-            cwd=cwd,
-            env=merged,
-            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        with _starting:
+            if _ending.is_set():
+                raise ProcessStoppedError(f"`{command}` is not started: filcross ends")
+            child = subprocess.Popen(
+                [found, *arguments],
+                cwd=cwd,
+                env=merged,
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+            _running.add(child)
+            return child
     except OSError as error:
+        if cwd is not None and os.fspath(error.filename or "") == os.fspath(cwd):
+            raise FilcrossError(
+                f"`{command}` cannot be started in {cwd}: {error.strerror}", hint="check that folder"
+            ) from error
+        usual = "a program whose loader or interpreter is not on this machine says no more than that"
         raise MissingRequirementError(
-            f"`{shlex.join([found, *arguments])}` cannot be started: {error.strerror}",
-            hint=hint
-            or "a program whose loader or interpreter is not on this machine says no more than that",
+            f"`{command}` cannot be started: {error.strerror}",
+            hint=hint or (usual if error.errno in _STRANGE else "see the limits of this machine: ulimit -a"),
         ) from error
+    except ValueError as error:
+        raise FilcrossError(
+            f"`{command}` cannot be started: {error}",
+            hint="an argument or a variable holds what no program can be given",
+        ) from error
+
+
+def _shown(argv: Sequence[str]) -> str:
+    """Return a command as a person would type it; of a very long one the beginning."""
+    text = shlex.join(argv)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _follow(
@@ -266,7 +316,7 @@ def _follow(
         if child.stdin is not None:
             os.set_blocking(child.stdin.fileno(), False)
             selector.register(child.stdin, selectors.EVENT_WRITE)
-        _exchange(child, selector, memoryview(stdin.encode()), watch)
+        _exchange(child, selector, memoryview(stdin.encode("utf-8", "surrogateescape")), watch)
     for stream in streams:
         stream.finish()
     while child.poll() is None:
@@ -312,7 +362,7 @@ def _write(descriptor: int, left: memoryview) -> memoryview:
 
 @contextlib.contextmanager
 def _deferred_signals() -> Iterator[Callable[[], None]]:
-    """Hold back SIGINT and SIGTERM while a child starts, so that no child is born that nobody stops.
+    """Hold back what interrupts while a child starts, so that no child is born that nobody stops.
 
     Yields a function that delivers what came meanwhile.
     """
@@ -322,7 +372,8 @@ def _deferred_signals() -> Iterator[Callable[[], None]]:
         return
     previous = {
         number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in _SIGNALS
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
     }
 
     def deliver() -> None:
@@ -337,18 +388,25 @@ def _deferred_signals() -> Iterator[Callable[[], None]]:
 
 
 class _Watch:
-    """Ends a child that takes too long, is silent for too long, or is not wanted any more."""
+    """Ends a child that takes too long, is silent for too long, or is not wanted any more.
+
+    With `limited`, also one that writes more than is taken. `kill_at` is when a child that was asked to end
+    is made to (`time.monotonic`), `None` if none was.
+    """
 
     def __init__(
         self,
         limit: float | None = None,
         idle_limit: float | None = None,
         stop: threading.Event | None = None,
+        *,
+        limited: bool = True,
     ) -> None:
         self._limit, self._idle_limit, self._stop = limit, idle_limit, stop
+        self._limited = limited
         self._began = self.heard = time.monotonic()
         self._flooded = False
-        self._kill_at: float | None = None
+        self.kill_at: float | None = None
         self.verdict = ""
 
     @property
@@ -364,6 +422,8 @@ class _Watch:
 
     def flood(self, most: int) -> None:
         """Take note of a child that wrote more than `most` characters."""
+        if not self._limited:
+            return
         self._flooded = True
         self.verdict = self.verdict or f"wrote more than {most} characters"
 
@@ -373,12 +433,11 @@ class _Watch:
         if not self.verdict:
             return
         now = time.monotonic()
-        if self._kill_at is None:
-            self._kill_at = now + GRACE_SECONDS
+        if self.kill_at is None:
+            self.kill_at = now + GRACE_SECONDS
             _signal_group(child.pid, signal.SIGTERM)
-        elif now >= self._kill_at:
-            self._kill_at = now + GRACE_SECONDS
-            _kill_group(child.pid)
+        elif now >= self.kill_at and child.poll() is None:
+            _signal_group(child.pid, signal.SIGKILL)
 
     def _judge(self) -> str:
         now = time.monotonic()
@@ -398,7 +457,8 @@ class _Stream:
         self.most = most
         self._chunks: deque[str] = deque(maxlen=None if on_line is None else _KEPT_CHUNKS)
         self._length = 0
-        self._line = ""
+        self._line: list[str] = []  # what came since the last newline
+        self._line_length = 0
         self._on_line = on_line
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -406,45 +466,75 @@ class _Stream:
         """Take a piece of the stream; return whether more of it is wanted."""
         text = self._decoder.decode(chunk, final)
         if self.most is not None and self._length + len(text) > self.most:
-            text = text[: max(self.most - self._length, 0)]
-            self._chunks.append(text)
-            self._length = self.most
+            if self._length < self.most:
+                self._chunks.append(text[: self.most - self._length])
+                self._length = self.most
             return False
         self._chunks.append(text)
         self._length += len(text)
         if self._on_line is not None:
-            *lines, self._line = (self._line + text).split("\n")
-            for line in lines:
-                self._on_line(line)
+            self._pass_on(text, self._on_line)
         return True
+
+    def _pass_on(self, text: str, on_line: Callable[[str], None]) -> None:
+        first, *others = text.split("\n")
+        self._line.append(first)
+        self._line_length += len(first)
+        for other in others:
+            line, self._line, self._line_length = "".join(self._line), [other], len(other)
+            on_line(line)
+        if self._line_length >= _LONGEST_LINE:
+            line, self._line, self._line_length = "".join(self._line), [], 0
+            on_line(line)
 
     def finish(self) -> None:
         """Take the end of the stream."""
         self.feed(b"", final=True)
-        if self._on_line is not None and self._line:
-            self._on_line(self._line)
-            self._line = ""
+        if self._on_line is not None and any(self._line):
+            self._on_line("".join(self._line))
+        self._line = []
 
     def text(self) -> str:
         """Return what came so far."""
         return "".join(self._chunks)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child's process group: politely, then surely."""
-    _signal_group(child.pid, signal.SIGTERM)
-    killer = threading.Timer(GRACE_SECONDS, _kill_group, args=(child.pid,))
-    killer.daemon = True
-    killer.start()
-    try:
-        child.wait()
-    except BaseException:  # a second interrupt: there is no time for being polite
-        _kill_group(child.pid)
-        child.wait()
-        raise
+def _end(child: subprocess.Popen[bytes], kill_at: float | None = None) -> None:
+    """End the child's process group: politely (unless it was asked before, see `_Watch`), then surely."""
+    if kill_at is None:
+        kill_at = time.monotonic() + GRACE_SECONDS
+        if _lives(child):
+            _signal_group(child.pid, signal.SIGTERM)
+    while _lives(child) and time.monotonic() < kill_at:
+        time.sleep(_TICK)
+    _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the child's process group."""
+    if _lives(child):
+        _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _lives(child: subprocess.Popen[bytes]) -> bool:
+    """Return whether the child or another process of its group runs; its number may be another's if not."""
+    return child.poll() is None or any(
+        group == child.pid and state != "Z" for _, state, _, group in _processes()
+    )
+
+
+@atexit.register
+def _end_all() -> None:
+    """End the children of threads that nobody waited for."""
+    with _starting:
+        _ending.set()
+    for child in tuple(_running):
+        _end(child)
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:
+    _running.discard(child)
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
@@ -475,18 +565,17 @@ def no_orphans() -> Iterator[None]:
 
 
 def _children() -> set[int]:
-    """Return the processes whose parent is this one (proc(5): the fourth field of `stat`, after the name)."""
-    found = set()
+    """Return the processes whose parent is this one."""
+    return {pid for pid, _, parent, _ in _processes() if parent == os.getpid()}
+
+
+def _processes() -> Iterator[tuple[int, str, int, int]]:
+    """Yield number, state, parent and group of each process (proc(5): `stat`, after the name)."""
     with os.scandir("/proc") as entries:
         for name in (entry.name for entry in entries if entry.name.isdigit()):
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
-                    found.add(int(name))
-    return found
-
-
-def _kill_group(pid: int) -> None:
-    _signal_group(pid, signal.SIGKILL)
+                state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+                yield int(name), state.decode(), int(parent), int(group)
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -60,12 +60,18 @@ def _terminate(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _listen() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) asks
+            signal.signal(number, _terminate)
+
+
 def main() -> None:
     """Run the command line: the one handler that turns an error into words and an exit code."""
     from filcross.cli import output
 
     gc.set_threshold(_GARBAGE_THRESHOLD)  # imports make many objects that stay: looking at them is wasted
-    signal.signal(signal.SIGTERM, _terminate)
+    _listen()
     arguments = _register(sys.argv[1:])
     try:
         app(args=arguments)
