@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from filcross.elf import abi, archive
 from filcross.elf import image as elf
 from filcross.elf.contents import judge_content, machine_name
+from filcross.elf.kept import identity
 from filcross.elf.verdict import (
     BAD,
     FILC,
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from filcross.elf.contents import Content
+    from filcross.elf.kept import Identity
     from filcross.elf.policy import Policy, Runtime
 
 _MAX_DEPTH = 4  # archives in archives
 _SHEBANG = b"#!"
+KERNEL_MODULE = "kernel module"
 _COMPRESSED = (
     b"\x1f\x8b",
     b"\xfd7zXZ\0",
@@ -58,8 +61,8 @@ class Said(NamedTuple):
 
     `content` of an ELF file that is to be judged with its process, the whole `report` on an archive or on
     what cannot be read, the `interpreter` of a script, or the `reason` why a file is only counted. `lasting`
-    is whether the same bytes will say the same: what could not be read may be readable next time, and what a
-    thin archive names is in other files.
+    is whether the same file will say the same: what could not be read may be readable next time, what a thin
+    archive names is in other files, and a file may be another when it is opened than when it was found.
     """
 
     content: Content | None = None
@@ -81,14 +84,19 @@ class Reader:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.archives: dict[Path, _Code | None] = {}
+        self.looked_beside = False  # for what a thin archive names
 
-    def said(self, path: str) -> Said:
-        """Return what the regular file at `path` says."""
+    def said(self, path: str, expected: Identity | None = None) -> Said:
+        """Return what the regular file at `path` says, not lasting if it is not the one `expected`."""
         try:
             with opened(path) as window:
-                return self.open_file(path, window)
-        except Unjudged as reason:
-            return counted(str(reason))
+                try:
+                    said = self.open_file(path, window)
+                except Unjudged as reason:
+                    said = counted(str(reason))
+                if expected is not None and identity(os.fstat(window.descriptor)) != expected:
+                    said = said._replace(lasting=False)
+                return said
         except FileNotFoundError:
             return Said(reason="vanished", lasting=False)
         except elf.ImageError as error:
@@ -104,11 +112,11 @@ class Reader:
         if head[:4] == elf.MAGIC:
             return Said(content=self.elf_file(path, window))
         if archive.is_archive(head):
-            lasting = head[:8] != archive.THIN_MAGIC
+            self.looked_beside = head[:8] == archive.THIN_MAGIC
             try:
-                return Said(report=self.archive_file(path, window), lasting=lasting)
+                return Said(report=self.archive_file(path, window), lasting=not self.looked_beside)
             except Unjudged as reason:
-                return Said(reason=str(reason), lasting=lasting)
+                return Said(reason=str(reason), lasting=not self.looked_beside)
         if head[:2] == _SHEBANG:
             return Said(interpreter=_interpreter(head))
         raise Unjudged("compressed file" if head.startswith(_COMPRESSED) else "not ELF")
@@ -119,7 +127,7 @@ class Reader:
         if image.kind == "debug" or _is_split_dwarf(image):
             raise Unjudged("split debug file")
         if _is_kernel_module(path, image):
-            raise Unjudged("kernel module")
+            raise Unjudged(KERNEL_MODULE)
         return judge_content(path, image, self.policy)
 
     def content(self, path: str) -> Content | None:
@@ -145,6 +153,7 @@ class Reader:
     def member(self, path: str, member: archive.Member, depth: int, found: _Members) -> None:
         """Judge one member of the archive at `path` into `found`."""
         label = f"{path}({member.name})"
+        self.looked_beside |= member.window is None
         try:
             with _member_window(path, member) as window:
                 if window is None:
@@ -237,9 +246,14 @@ def _is_split_dwarf(image: elf.Image) -> bool:
     return image.is_empty_object and any(section.name.startswith(debugging) for section in image.sections)
 
 
+def is_module_name(path: str) -> bool:
+    """Return whether a path is that of a kernel module, by its name."""
+    return path.endswith(".ko")
+
+
 def _is_kernel_module(path: str, image: elf.Image) -> bool:
     """Return whether the kernel loads the file, and no process (Linux, kernel/module/main.c)."""
-    if image.type != elf.ET_REL or not path.endswith(".ko"):
+    if image.type != elf.ET_REL or not is_module_name(path):
         return False
     return {".modinfo", ".gnu.linkonce.this_module"} <= {section.name for section in image.sections}
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from filcross.elf import closure, hosts, pool, records, strangers, wrappers
 from filcross.elf import image as elf
 from filcross.elf.contents import Content, machine_name
-from filcross.elf.files import Reader, Said, Unjudged, judge_window, opened
+from filcross.elf.files import KERNEL_MODULE, Reader, Said, Unjudged, is_module_name, judge_window, opened
 from filcross.elf.found import Found
-from filcross.elf.kept import identity
+from filcross.elf.kept import identity, is_guarded
 from filcross.elf.processes import ProcessJudge, Surroundings
 from filcross.elf.verdict import GOOD, FileReport, Finding, Library, Report, Script, decide
 from filcross.errors import UsageError
@@ -118,7 +118,10 @@ class _Inspection:
             said = answers[number]
             key: tuple[int | str, ...] = inodes[number]
             others = links.get(key)
-            if not first:
+            if not first and said.reason == KERNEL_MODULE and not is_module_name(path):
+                said = self.reader.said(path)  # another name of a module, which it is not by that name
+                key = (*key, path)
+            elif not first:
                 if others is None or path == others or (isinstance(others, list) and path in others):
                     continue
                 if not _depends_on_place(said):
@@ -157,7 +160,7 @@ class _Inspection:
         unread = array("I", (number for number in range(len(found)) if number not in kept))
         read = pool.do_all(
             len(unread),
-            lambda place: self.reader.said(found.path(unread[place])),
+            lambda place: self.reader.said(found.path(unread[place]), found.identities.get(unread[place])),
             lambda answer: records.pack(answer, policy),
             lambda record: records.unpack(record, policy),
         )
@@ -242,7 +245,7 @@ class _Inspection:
             if stat.S_ISDIR(status.st_mode):
                 self.walk_folder(text, found, real=real, stored=stored)
             elif stat.S_ISREG(status.st_mode):
-                found.add(text, status, identified=stored)
+                found.add(text, status, identified=stored and is_guarded(status))
             else:
                 self.skip("special file")
         return found
@@ -264,7 +267,8 @@ class _Inspection:
             for entry in entries:
                 try:
                     if entry.is_file(follow_symlinks=False):
-                        found.add(entry.path, entry.stat(), identified=stored)
+                        status = entry.stat()
+                        found.add(entry.path, status, identified=stored and is_guarded(status))
                     elif entry.is_symlink():
                         target = self.places.behind(entry.path, home)
                         if self.is_elsewhere(target) and os.path.isfile(target):  # noqa: PTH113
@@ -287,13 +291,15 @@ class _Inspection:
         if self.facts is None or not self.facts.may_keep(path) or not self.places.is_real(path):
             return None
         try:
-            status = identity(os.stat(path))  # noqa: PTH116
+            status = os.stat(path)  # noqa: PTH116
         except OSError:
             return None
-        said = self.facts.said(path, status)
+        if not is_guarded(status):
+            return None
+        said = self.facts.said(path, identity(status))
         if said is None:
-            said = self.reader.said(path)
-            self.facts.add(path, status, said)
+            said = self.reader.said(path, identity(status))
+            self.facts.add(path, identity(status), said)
         return said
 
     def script(self, path: str, interpreter: str) -> Script:

@@ -10,6 +10,7 @@ them and be killed at any time.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import marshal
@@ -39,6 +40,15 @@ def identity(status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def is_guarded(status: os.stat_result) -> bool:
+    """Return whether only root and this user can change a file.
+
+    Who has it mapped can change it without a change of its times, long after it was opened.
+    """
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & others
+
+
 class Kept:
     """The entries in `folder` that were made with `key`, at time `now`."""
 
@@ -56,10 +66,11 @@ class Kept:
         """Return the content of the entry `name`, `None` where there is none that can be trusted."""
         file = self._file(name)
         try:
-            raw = _regular(file)
-            os.utime(file)  # what is used is not pruned
+            raw, _ = _regular(file)
         except OSError:
             return None
+        with contextlib.suppress(OSError):
+            os.utime(file)  # what is used is not pruned
         content = memoryview(raw)[_CODE_BYTES:]
         if not hmac.compare_digest(raw[:_CODE_BYTES], self._code(file, content)):
             return None
@@ -78,8 +89,10 @@ class Kept:
                 with os.fdopen(descriptor, "wb") as opened:
                     opened.write(self._code(file, packed) + packed)
                 os.replace(fresh, file)  # noqa: PTH105
-            except OSError:
-                os.unlink(fresh)  # noqa: PTH108
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(fresh)  # noqa: PTH108
+                raise
 
     def _file(self, name: str) -> str:
         text = f"{self._reader} {name}".encode("utf-8", "surrogateescape")
@@ -92,13 +105,13 @@ class Kept:
         return digest.digest()
 
 
-def _regular(path: str) -> bytes:
-    """Return what is in a regular file, nothing of any other or of a very large one."""
+def _regular(path: str) -> tuple[bytes, os.stat_result]:
+    """Return what is in a regular file, nothing of any other or of a very large one, and its properties."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
         usual = stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_ENTRY
-        return os.read(descriptor, status.st_size) if usual else b""
+        return os.read(descriptor, status.st_size) if usual else b"", status
     finally:
         os.close(descriptor)
 
@@ -114,20 +127,40 @@ def of_user() -> Kept | None:
 
 
 def key(file: Path) -> bytes:
-    """Return the key in `file`, made there if there is none; raises `OSError` where that is not possible."""
+    """Return the key in `file`, made there if there is none; raises `OSError` where that is not possible.
+
+    A file that somebody else can know is none, and is replaced; root leaves that of another user alone.
+    """
+    found = _key(file)
+    if found is not None:
+        return found
     with contextlib.suppress(FileNotFoundError):
-        found = file.read_bytes()
-        if len(found) == _KEY_BYTES:
-            return found
+        if not os.geteuid() and file.lstat().st_uid:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), os.fspath(file))
         file.unlink()
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".key-")  # readable by this user only
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(secrets.token_bytes(_KEY_BYTES))
-    with contextlib.suppress(FileExistsError):
-        os.link(name, file)  # one of several runs is the first
-    os.unlink(name)  # noqa: PTH108
-    return file.read_bytes()
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(secrets.token_bytes(_KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            os.link(name, file)  # one of several runs is the first
+    finally:
+        os.unlink(name)  # noqa: PTH108
+    made = _key(file)
+    if made is None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(file))
+    return made
+
+
+def _key(file: Path) -> bytes | None:
+    """Return the key in `file` if it is one that only this user (and root) can know."""
+    try:
+        content, status = _regular(os.fspath(file))
+    except (FileNotFoundError, PermissionError):
+        return None
+    own = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return content if own and len(content) == _KEY_BYTES else None
 
 
 def _reader() -> str:

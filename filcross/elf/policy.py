@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from filcross.elf import abi, baseline
 from filcross.elf.codemap import startup_code
 from filcross.elf.image import ET_REL, ImageError, NotElfError, Window, read_image
-from filcross.elf.kept import identity
+from filcross.elf.kept import identity, is_guarded
 from filcross.elf.layout import layout_findings
 from filcross.errors import UnsupportedInputError
 
@@ -191,9 +191,9 @@ def runtime_from_folder(
     if remembered is not None and remembered[0] == state:
         found = _FolderFacts(*remembered[1])
     else:
-        found = _read_folder(folder, [(name, role) for name, role, _ in present])
-        settled = kept is not None and all(kept.is_settled(identity) for _, identity in state)
-        if kept is not None and settled and _present(folder) == present:
+        seen: list[os.stat_result] = []
+        found = _read_folder(folder, [(name, role) for name, role, _ in present], seen)
+        if kept is not None and _present(folder) == present and _may_keep(kept, state, seen):
             kept.write(entry, (state, tuple(found)))
     files = tuple(
         RuntimeFile(*values, layout=frozenset(layout))
@@ -247,8 +247,17 @@ class _FolderFacts(NamedTuple):
     has_filc_libc: bool
 
 
-def _read_folder(folder: Path, present: Sequence[tuple[str, str]]) -> _FolderFacts:
-    """Read the runtime files in a folder (name and role of each)."""
+def _may_keep(kept: Kept, state: Sequence[tuple[str, Identity]], seen: Sequence[os.stat_result]) -> bool:
+    """Return whether what was `seen` are the files of `state`, whose every change will show."""
+    return [identity(status) for status in seen] == [named for _, named in state] and all(
+        is_guarded(status) and kept.is_settled(identity(status)) for status in seen
+    )
+
+
+def _read_folder(
+    folder: Path, present: Sequence[tuple[str, str]], seen: list[os.stat_result]
+) -> _FolderFacts:
+    """Read the runtime files in a folder (name and role of each); add the properties of each to `seen`."""
     files: list[tuple[str, str, str, int, str | None, bool]] = []
     layouts: list[list[str]] = []
     main_sizes: set[int] = set()
@@ -256,7 +265,7 @@ def _read_folder(folder: Path, present: Sequence[tuple[str, str]]) -> _FolderFac
     startup: list[bytes] = []
     simulated = glibc = function_objects = starts_programs = has_filc_libc = False
     for name, role in present:
-        with _open(folder / name) as image:
+        with _open(folder / name, seen) as image:
             if image is None:
                 continue
             digest = image.code_hash()
@@ -303,7 +312,7 @@ def _folder_name(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[Image | None]:
+def _open(path: Path, seen: list[os.stat_result]) -> Iterator[Image | None]:
     """Give the image of a runtime file, `None` for a file that is not ELF (a linker script)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -323,4 +332,5 @@ def _open(path: Path) -> Iterator[Image | None]:
             ) from error
         yield image
     finally:
+        seen.append(os.fstat(descriptor))
         os.close(descriptor)

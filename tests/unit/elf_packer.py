@@ -39,6 +39,7 @@ class Elf:
     notes: list[tuple[str, int, bytes]] = field(default_factory=list)
     comment: bytes = b""
     tags: list[tuple[int, int]] = field(default_factory=list)
+    others: tuple[str, ...] = ()
 
     def pack(self) -> bytes:
         return _Packer(self).pack()
@@ -105,6 +106,8 @@ class _Packer:
             self.segments.append((4, 4, self.section(".note.test", 7, 2, raw), len(raw), 4))
         if elf.comment:
             self.section(".comment", 1, 0x30, elf.comment)
+        for name in elf.others:
+            self.section(name, 1, 2, bytes(8))
         if elf.dynamic and elf.type != 1:
             self.dynamic()
         if elf.symbols is not None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from elf_packer import Elf, Sym
 
-from filcross.elf import facts, policy
+from filcross.elf import facts, files, policy
+from filcross.elf import inspect as inspector
 from filcross.elf import kept as keeping
 from filcross.elf.inspect import inspect
 from filcross.elf.policy import Policy, Runtime, RuntimeFile, policy_for, runtime_from_folder
@@ -30,6 +33,12 @@ FILC = Elf(
     dynsyms=[Sym("pizlonated_main"), Sym("filc_pollcheck_slow", defined=False)],
     symbols=[Sym("a.c", type=4, bind=0), Sym("pizlonated_main"), Sym("helper", bind=0)],
     notes=[("filcross", 0x46534D31, b"simulator a.c text=32 sections=1\0")],
+).pack()
+MODULE = Elf(
+    type=1,
+    dynamic=False,
+    symbols=[Sym("init_module")],
+    others=(".modinfo", ".gnu.linkonce.this_module"),
 ).pack()
 
 
@@ -272,3 +281,164 @@ def test_the_key_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
     file.write_bytes(b"half")
     assert len(keeping.key(file)) == 32
     assert [path.name for path in file.parent.iterdir()] == ["facts-key"]
+
+
+def archive(members: list[tuple[str, bytes]], magic: bytes = b"!<arch>\n") -> bytes:
+    names = b"".join(os.fsencode(name) + b"/\n" for name, _ in members)
+    parts = [(b"//", names), *((f"/{names.index(os.fsencode(n))}".encode(), data) for n, data in members)]
+    packed = magic
+    for name, data in parts:
+        packed += name.ljust(48) + f"{len(data):<10}".encode() + b"`\n"
+        if magic == b"!<arch>\n" or name == b"//":
+            packed += data + b"\n" * (len(data) & 1)
+    return packed
+
+
+def test_an_archive_in_an_archive_that_names_files_elsewhere_is_read_again(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    outside = tmp_path / "outside.o"
+    outside.write_bytes(FILC)
+    thin = archive([(str(outside), FILC)], b"!<thin>\n")
+    (store / "nested.a").write_bytes(archive([("inner.a", thin)]))
+    before = inspect([store / "nested.a"], policy_for([]), facts=kept())
+    assert before.files[0].verdict == "no-evidence"
+    outside.write_bytes(ORDINARY)
+    after = inspect([store / "nested.a"], policy_for([]), facts=kept())
+    assert after.files[0].verdict == "foreign"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_another_file_in_the_place_of_the_one_that_was_found_is_not_kept(
+    tmp_path: Path,
+    store: Path,
+    kept: Callable[..., facts.Facts],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    again: bool,
+) -> None:
+    """Whose folder is moved away and back has the times that it had."""
+    folder, good = store / "lib", tmp_path / "good"
+    for place, data in ((folder, ORDINARY), (good, FILC)):
+        place.mkdir()
+        (place / "file").write_bytes(data)
+    plain = files.Reader.said
+
+    def said_of_another(reader: files.Reader, path: str, *more: keeping.Identity | None) -> Said:
+        folder.rename(tmp_path / "aside")
+        good.rename(folder)
+        try:
+            return plain(reader, path, *more)
+        finally:
+            folder.rename(good)
+            (tmp_path / "aside").rename(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Reader, "said", said_of_another)
+        if again:
+            found = kept()
+            inspection = inspector._Inspection(policy_for([]), facts=found)
+            seen = inspection.again(str(folder / "file"))
+            inspection.save()
+        else:
+            (seen,) = inspect([folder], policy_for([]), facts=kept()).files
+    assert seen is not None
+    assert seen.verdict == "no-evidence"
+    assert said(kept(), folder / "file") is None
+    assert inspect([folder], policy_for([]), facts=kept()).files[0].verdict == "foreign"
+
+
+def test_a_toolchain_that_is_moved_while_it_is_read_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, other = tmp_path / "lib", tmp_path / "other"
+    for place, code in ((folder, b"\x90" * 32), (other, b"\xcc" * 32)):
+        place.mkdir()
+        (place / "ld-fil1-x86_64.so").write_bytes(Elf(code=code, dynsyms=[Sym("a")]).pack())
+    plain = policy._read_folder
+
+    def read_another(*arguments: Any) -> Any:
+        folder.rename(tmp_path / "aside")
+        other.rename(folder)
+        try:
+            return plain(*arguments)
+        finally:
+            folder.rename(other)
+            (tmp_path / "aside").rename(folder)
+
+    memory = keeping.Kept(tmp_path / "cache", KEY, now=time.time() + 60)
+    with monkeypatch.context() as patch:
+        patch.setattr(policy, "_read_folder", read_another)
+        runtime_from_folder(folder, kept=memory)
+    assert runtime_from_folder(folder, kept=memory) == runtime_from_folder(folder)
+
+
+def test_a_file_that_others_can_change_is_not_kept(store: Path, kept: Callable[..., facts.Facts]) -> None:
+    """A mapping that is open since long changes a file, and none of its times."""
+    file = store / "filc"
+    file.write_bytes(ORDINARY.ljust(len(FILC) + 1, b"\0"))
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as mapped:
+        mapped[:] = FILC + b"\0"
+        file.chmod(0o666)
+        before = keeping.identity(file.stat())
+        assert inspect([file], policy_for([]), facts=kept()).files[0].verdict == "no-evidence"
+        mapped[: len(ORDINARY)] = ORDINARY
+        assert keeping.identity(file.stat()) == before
+        assert inspect([file], policy_for([]), facts=kept()).files[0].verdict == "foreign"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_not_kept(
+    tmp_path: Path, store: Path, kept: Callable[..., facts.Facts]
+) -> None:
+    os.chown(store / "filc", 12345, 12345)
+    inspect([store], policy_for([]), facts=kept())
+    assert said(kept(), store / "filc") is None
+    assert said(kept(), store / "ordinary") is not None
+    file = tmp_path / "state" / "key"
+    keeping.key(file)
+    os.chown(file, 12345, 12345)
+    with pytest.raises(PermissionError):
+        keeping.key(file)
+    assert file.stat().st_uid == 12345
+
+
+def test_a_key_that_others_can_read_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    first = keeping.key(file)
+    assert keeping.key(file) == first
+    file.chmod(0o640)
+    second = keeping.key(file)
+    assert second != first
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(b"short")
+    assert len(keeping.key(file)) == 32
+    file.unlink()
+    os.mkfifo(file)
+    assert len(keeping.key(file)) == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_cache_that_is_read_only_is_used_all_the_same(
+    store: Path, kept: Callable[..., facts.Facts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspect([store], policy_for([]), facts=kept())
+
+    def refuse(path: str) -> None:
+        raise OSError(errno.EROFS, "read-only", path)
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert said(kept(), store / "ordinary") is not None
+
+
+def test_a_module_is_judged_under_its_other_names(store: Path, kept: Callable[..., facts.Facts]) -> None:
+    """Nix makes hard links of files with the same contents."""
+    module = store / "a.ko"
+    module.write_bytes(MODULE)
+    os.link(module, store / "b.o")
+    os.link(module, store / "c.ko")
+    for found in (None, kept(), kept()):
+        report = inspect([store], policy_for([]), facts=found)
+        verdicts = {file.path.rpartition("/")[2]: file.verdict for file in report.files}
+        assert verdicts["b.o"] == "foreign"
+        assert report.skipped["kernel module"] == 1
