@@ -240,6 +240,10 @@ def _result(nix: Nix, attribute: str, derivation: str, tracker: _Tracker) -> Bui
         if failed in closure
     )
     if not causes:
+        # Of several that were asked for and failed, Nix explains all but one.
+        ended = [begun for begun in tracker.tails if begun in closure and not _has_outputs(begun)]
+        causes = tuple(_failure(nix, begun, "the builder failed", tracker) for begun in ended)
+    if not causes:
         message = "; ".join(tracker.other_errors) or "Nix gave no reason"
         causes = (_failure(nix, derivation, message, tracker),)
     return BuildResult(attribute, derivation, outputs, built=False, causes=causes)

@@ -192,6 +192,27 @@ def test_an_evaluation_without_an_end_is_a_failure_of_its_attribute(
     assert failure.message == "the evaluation did not end within 2 s"
 
 
+def test_each_of_two_failures_has_its_own_cause(tmp_path: Path) -> None:
+    """Of several that were asked for and failed, Nix explains all but one."""
+    file = tmp_path / "test.nix"
+    file.write_text(
+        EXPRESSION.replace("good = make", 'worse = make "worse" "echo ouch; exit 4" [ ];\n  good = make')
+    )
+    text = file.read_text().replace("blocked = make", "inherit bad worse;\n  blocked = make")
+    file.write_text(text)
+    nix = command.find_nix(host_tools=True)
+    wanted = {
+        name: nix.run("nix-instantiate", file, "-A", name, "--argstr", "salt", str(tmp_path)).stdout.strip()
+        for name in ("bad", "worse")
+    }
+    for result, said in zip(
+        build.build(nix, wanted, roots=tmp_path / "roots"), ("oops", "ouch"), strict=True
+    ):
+        (cause,) = result.causes
+        assert (cause.derivation, cause.tail) == (wanted[result.attribute], (said,))
+        assert "Nix gave no reason" not in cause.message
+
+
 def test_causes_are_told_from_victims(tmp_path: Path) -> None:
     file = tmp_path / "test.nix"
     file.write_text(EXPRESSION)

@@ -264,6 +264,7 @@ OURS = "a-x86_64-unknown-linux-filc-1"
             ),
             "bootstrap",
         ),
+        (causes.Evidence("build", OURS, "/usr/lib//tcl8.6/tclConfig.sh: line 2: x: not found"), "bootstrap"),
         (
             causes.Evidence("build", OURS, "failed with exit code 2\nline 1: ldd: command not found\nboom"),
             "package",
