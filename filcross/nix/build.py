@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from filcross.nix import events, graph, history
@@ -219,34 +219,43 @@ def build(
         return not nix.invalid_paths(list(nix.outputs(derivation).values()))
 
     tracker = _Tracker(watcher, is_there, record)
-    unique = list(dict.fromkeys(wanted.values()))
-    arguments: list[str | Path] = ["--realise", *unique, "--log-format", "internal-json"]
-    arguments += ["--add-root", roots / "out", "--indirect"]
-    if keep_going:
-        arguments.append("--keep-going")
-    nix.run("nix-store", *arguments, check=False, timeout=None, on_stderr=tracker.feed)
-    return [_result(nix, attribute, derivation, tracker) for attribute, derivation in wanted.items()]
+    left = list(dict.fromkeys(wanted.values()))
+    results: dict[str, BuildResult] = {}
+    while left:
+        arguments: list[str | Path] = ["--realise", *left, "--log-format", "internal-json"]
+        arguments += ["--add-root", roots / f"out{len(results) or ''}", "--indirect"]
+        if keep_going:
+            arguments.append("--keep-going")
+        nix.run("nix-store", *arguments, check=False, timeout=None, on_stderr=tracker.feed)
+        # Some errors (outputs that refer to each other) end Nix, and what it builds beside is tried again.
+        ended = {each: _result(nix, each, tracker) for each in left}
+        explained = {each for each, result in ended.items() if result.built or result.causes}
+        again = keep_going and 0 < len(explained) < len(left)
+        results |= {each: ended[each] for each in (explained if again else left)}
+        left = [each for each in left if each not in results]
+    return [_explained(nix, attribute, results[each], tracker) for attribute, each in wanted.items()]
 
 
-def _result(nix: Nix, attribute: str, derivation: str, tracker: _Tracker) -> BuildResult:
+def _explained(nix: Nix, attribute: str, result: BuildResult, tracker: _Tracker) -> BuildResult:
+    causes = result.causes
+    if not result.built and not causes:
+        message = "; ".join(tracker.other_errors) or "Nix gave no reason"
+        causes = (_failure(nix, result.derivation, message, tracker),)
+    return replace(result, attribute=attribute, causes=causes)
+
+
+def _result(nix: Nix, derivation: str, tracker: _Tracker) -> BuildResult:
     outputs = nix.outputs(derivation)
     missing = nix.invalid_paths(list(outputs.values()))
     if not missing:
-        return BuildResult(attribute, derivation, outputs, built=True)
+        return BuildResult("", derivation, outputs, built=True)
     closure = {str(path) for path in nix.requisites(derivation)}
     causes = tuple(
         _failure(nix, failed, message, tracker)
         for failed, message in tracker.errors.items()
         if failed in closure
     )
-    if not causes:
-        # Of several that were asked for and failed, Nix explains all but one.
-        ended = [begun for begun in tracker.tails if begun in closure and not _has_outputs(begun)]
-        causes = tuple(_failure(nix, begun, "the builder failed", tracker) for begun in ended)
-    if not causes:
-        message = "; ".join(tracker.other_errors) or "Nix gave no reason"
-        causes = (_failure(nix, derivation, message, tracker),)
-    return BuildResult(attribute, derivation, outputs, built=False, causes=causes)
+    return BuildResult("", derivation, outputs, built=False, causes=causes)
 
 
 def _failure(nix: Nix, derivation: str, message: str, tracker: _Tracker) -> Failure:
