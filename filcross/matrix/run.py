@@ -301,9 +301,7 @@ def _failures(built: BuildResult, *, simulated: bool) -> list[FailedDerivation]:
     for failure in built.causes:
         text = "\n".join((failure.message, *failure.tail))
         cause = causes.classify(causes.Evidence(BUILD, failure.name, text, failure.fixed_output, simulated))
-        found.append(
-            FailedDerivation(failure.derivation, failure.message, failure.tail, cause.kind, cause.why)
-        )
+        found.append(FailedDerivation(failure.derivation, failure.told, failure.tail, cause.kind, cause.why))
     return found
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 TAIL_LINES = 25
 LONGEST_LINE = 2000  # characters of a log's line that are kept
 _DERIVATION = re.compile(r"'?(/[^\s']+\.drv)'?")
+_TELLS = re.compile(
+    r"^(?!make|checking).*(error:|: can(no|')t |undefined reference|multiple definition|command not found)"
+    r"|No rule to"
+)
 _VICTIM = re.compile(r"dependencies of derivation|^error: build of |^error: some dependencies")
 _STORE_NAME = re.compile(r"^[0-9a-z]{32}-(.+?)(\.drv)?$")
 
@@ -34,6 +38,11 @@ class Failure:
     tail: tuple[str, ...]
     log_command: str
     fixed_output: bool
+
+    @property
+    def told(self) -> str:
+        """The first line at the end of the log that tells of an error; else the message."""
+        return next((line.strip() for line in self.tail if _TELLS.search(line)), self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,6 +283,7 @@ def test_the_cause_follows_the_evidence(evidence: causes.Evidence, kind: str) ->
     [
         ("x.c:5: error: call to undeclared function 'f' [-Wimplicit-function-declaration]", "clang"),
         ("error: format string is not a string literal [-Werror,-Wformat-security]", "clang"),
+        ("filcc: error: the linker's --wrap does not work with Fil-C", "driver"),
         ("ld: tui.o: multiple definition of `totals'; iftop.o: first defined here", "clang"),
         ("t.c:7:10: fatal error: 'error.h' file not found", "musl"),
         ("asm/sigcontext.h:317:8: error: redefinition of 'sigcontext'", "musl"),
