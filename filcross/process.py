@@ -183,13 +183,17 @@ def meanwhile(work: Callable[[], T]) -> Callable[[], T]:
             errors.append(error)
 
     def wait() -> T:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
         if errors:
             raise errors[0]
         return answers[0]
 
     thread = threading.Thread(target=do, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # there is no room for another thread
+        do()
     return wait
 
 
@@ -530,7 +534,10 @@ def _end_all() -> None:
     with _starting:
         _ending.set()
     for child in tuple(_running):
-        _end(child)
+        try:
+            _end(child)
+        except KeyboardInterrupt:
+            _kill(child)
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:

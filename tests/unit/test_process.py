@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -233,6 +234,14 @@ def test_what_is_done_meanwhile_answers_or_fails_when_it_is_waited_for() -> None
     assert answer() == "yes\n"
     with pytest.raises(process.ProcessFailedError):
         failure()
+
+
+def test_where_no_thread_can_be_started_it_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError(f"can't start new thread {thread.name}")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert process.meanwhile(lambda: process.run(["echo", "yes"]).stdout)() == "yes\n"
 
 
 def test_a_missing_program_is_named_with_a_hint() -> None:
