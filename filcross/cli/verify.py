@@ -160,14 +160,27 @@ def question(paths: list[Path], *, closure: bool) -> Callable[[], Closure] | Non
 def with_closure(
     paths: list[Path], out: Output, asked: Callable[[], Closure] | None
 ) -> tuple[list[Path], dict[str, Root], dict[str, tuple[str, ...]]]:
-    """Return what to judge, the store paths asked for, and who refers to whom among those below them."""
+    """Return what to judge, the store paths asked for, and who refers to whom among those below them.
+
+    Raises `UsageError` for a path that is not there, `NothingToJudgeError` where one is lost that Nix knows.
+    """
+    from filcross.elf.inspect import status_of
     from filcross.elf.packages import Root
+    from filcross.errors import NothingToJudgeError
     from filcross.nix import closure as station
 
+    for path in paths:
+        status_of(path)
     roots = {str(path): Root() for path in station.store_paths(paths)}
     if asked is None:
         return paths, roots, {}
     found = asked()
+    if found.lost:
+        raise NothingToJudgeError(
+            f"{found.lost[0]} is part of the closure, but not there",
+            hint="mend the store (nix-store --verify --repair), or judge what is there with --no-closure",
+            details=tuple(map(str, found.lost)),
+        )
     how = f"by {found.how}; --no-closure looks at the given paths only"
     out.say(f"closure: {len(found.paths)} store paths ({how})")
     outside = [path for path in paths if station.store_path(path) is None]

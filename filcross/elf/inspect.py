@@ -63,6 +63,20 @@ def inspect(
     return replace(report, files=files, toolchains=(*report.toolchains, *labels))
 
 
+def status_of(path: Path) -> os.stat_result:
+    """Return the properties of a path that is to be judged; raises `UsageError` where nothing is there."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no file or folder {path}", hint="check the path; a link may lead nowhere"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
+        ) from error
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Look for no cycles of objects meanwhile, nor later among those that are there then.
@@ -229,16 +243,7 @@ class _Inspection:
         self.paths = tuple(paths)
         found = Found()
         for path in paths:
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                raise UsageError(
-                    f"there is no file or folder {path}", hint="check the path; a link may lead nowhere"
-                ) from None
-            except OSError as error:
-                raise UsageError(
-                    f"{path} cannot be looked at: {error.strerror}", hint="check its permissions"
-                ) from error
+            status = status_of(path)
             text = os.fspath(path)
             real = self.places.is_real(text)
             stored = real and self.facts is not None and "/store/" in text

@@ -49,15 +49,19 @@ def is_store_path(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """What some store paths refer to, themselves first; `how` it was found; who refers to whom directly."""
+    """What some store paths refer to, themselves first; `how` it was found; who refers to whom directly.
+
+    `lost` are those that Nix knows and that are not there.
+    """
 
     paths: tuple[Path, ...]
     how: str
     references: dict[str, tuple[str, ...]]
+    lost: tuple[Path, ...] = ()
 
 
 def runtime_closure(paths: Sequence[Path]) -> Closure:
-    """Return the closure of `paths` (store paths); a path that does not exist is left out."""
+    """Return the closure of `paths` (store paths); one that is a link to nowhere is left out."""
     references: dict[str, tuple[str, ...]] = {}
     how = "nix-store --query --graph"
     for folder in dict.fromkeys(path.parent for path in paths):
@@ -72,8 +76,10 @@ def runtime_closure(paths: Sequence[Path]) -> Closure:
                     references |= _walked([path])
                     how = "the store paths in the files"
     others = references.keys() - {str(path) for path in paths}
-    found = tuple(path for path in (*paths, *map(Path, sorted(others))) if path.exists())
-    return Closure(found, how, dict(sorted(references.items())))
+    everything = (*paths, *map(Path, sorted(others)))
+    found = tuple(path for path in everything if path.exists())
+    lost = tuple(path for path in sorted({*everything} - {*found}) if not path.is_symlink())
+    return Closure(found, how, dict(sorted(references.items())), lost)
 
 
 def nar_hashes(paths: Sequence[Path]) -> dict[str, str]:
