@@ -523,9 +523,11 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 def _lives(child: subprocess.Popen[bytes]) -> bool:
     """Return whether the child or another process of its group runs; its number may be another's if not."""
-    return child.poll() is None or any(
-        group == child.pid and state != "Z" for _, state, _, group in _processes()
-    )
+    if child.poll() is None:
+        return True
+    with contextlib.suppress(OSError):
+        return any(group == child.pid and state != "Z" for _, state, _, group in _processes())
+    return _signal_group(child.pid, 0)  # there is no /proc
 
 
 @atexit.register
@@ -585,6 +587,9 @@ def _processes() -> Iterator[tuple[int, str, int, int]]:
                 yield int(name), state.decode(), int(parent), int(group)
 
 
-def _signal_group(pid: int, number: int) -> None:
+def _signal_group(pid: int, number: int) -> bool:
+    """Send a signal to a group; return whether there was anybody to get it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+        return True
+    return False

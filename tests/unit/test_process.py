@@ -124,6 +124,21 @@ def test_whoever_in_the_group_does_not_want_to_end_is_made_to(
     assert _gone(int(marker.read_text()))
 
 
+def test_a_group_is_ended_where_there_is_no_list_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise FileNotFoundError(path)
+
+    marker = tmp_path / "pid"
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(os, "scandir", refuse)
+    deaf = f"sh -c 'trap : TERM; echo $$ > {marker}; while :; do sleep 0.1; done' & wait"
+    with pytest.raises(process.ProcessTimeoutError):
+        process.run(["sh", "-c", deaf], timeout=0.5)
+    assert _gone(int(marker.read_text()))
+
+
 def test_a_server_that_writes_more_than_is_kept_runs_on() -> None:
     with process.background(["sh", "-c", "seq 100000; exec sleep 60"], most=1000) as server:
         deadline = time.monotonic() + 20
@@ -195,7 +210,7 @@ def test_an_interrupt_at_any_moment_leaves_no_child(tmp_path: Path, body: str) -
         print("tried", aim)
     """)
     )
-    command = ["timeout", "60", "env", "--default-signal=INT", sys.executable, script]
+    command = ["timeout", "60", "env", "--default-signal=INT", sys.executable, str(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[1]) > 10
