@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from matrix_world import DATA, content, make_spec, make_tree, matrix, run_killed
 
 from filcross import config
 from filcross.matrix import ledger as ledgers
+from filcross.nix import command
 
 if TYPE_CHECKING:
     from filcross.toolchain.layout import Toolchain
@@ -200,14 +202,18 @@ def test_a_hydra_project_evaluates_to_the_derivations_of_the_matrix(
     assert matrix("export", "--hydra", folder, "--spec", spec)[0] == 0
     jobsets = json.loads((folder / "jobsets.json").read_text())
     assert set(jobsets) == {"tree-simulator"}
+    store = {**os.environ, **command.find_nix(host_tools=True).store.environment}
     declared = subprocess.run(
-        ["nix-instantiate", folder / "jobsets.nix", "-A", "jobsets"], check=True, capture_output=True
+        ["nix-instantiate", folder / "jobsets.nix", "-A", "jobsets"],
+        env=store,
+        check=True,
+        capture_output=True,
     )
     assert declared.stdout.strip().endswith(b"-jobsets.json.drv")
     assert json.loads((folder / "spec.json").read_text())["inputs"]["project"]["value"] == str(folder)
 
     def instantiate(job: str) -> subprocess.CompletedProcess[str]:
-        command = [
+        question = [
             "nix-instantiate",
             folder / "release.nix",
             "--argstr",
@@ -216,7 +222,7 @@ def test_a_hydra_project_evaluates_to_the_derivations_of_the_matrix(
             "-A",
             job,
         ]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
+        return subprocess.run(question, env=store, check=False, capture_output=True, text=True)
 
     assert matrix("run", "--spec", spec, "--ledger", tmp_path / "l")[0] == 0
     with ledgers.open_ledger(tmp_path / "l") as book:
