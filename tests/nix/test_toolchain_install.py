@@ -245,6 +245,7 @@ def test_verify_notices_changes(release: Path, data: Path) -> None:
     assert len(found) == 5
 
 
+@pytest.mark.usefixtures("data")
 def test_verify_renews_an_older_baseline(release: Path) -> None:
     toolchain = take(release, name="old").toolchain
     file = store.baseline_of(toolchain)
