@@ -172,11 +172,8 @@ def test_time_that_is_over_leaves_cells_not_run(simulator: Toolchain, tmp_path: 
     assert document["run"]["ended"] is None
 
 
-def test_what_cannot_be_had_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    spec = tmp_path / "matrix.toml"
-    spec.write_text(
-        f'[trees.none]\nnixpkgs = "{tmp_path}/none"\n[toolchains.simulator]\n[sets]\nall = ["hello"]\n'
-    )
+def test_what_cannot_be_had_is_skipped_with_the_reason(simulator: Toolchain, tmp_path: Path) -> None:
+    spec = make_attributes_spec(tmp_path, tmp_path / "none", simulator, "hello")
     code, document, _ = matrix("run", "--spec", spec, "--ledger", tmp_path / "l")
     assert code == 4
     (cell,) = document["run"]["cells"]
@@ -325,9 +322,8 @@ def test_repetition_tells_what_fails_by_chance(simulator: Toolchain, tmp_path: P
     assert page.count("<td>built and judged</td>") == 1
 
 
-def test_a_store_that_does_not_answer_is_no_regression(tmp_path: Path) -> None:
-    spec = tmp_path / "matrix.toml"
-    spec.write_text('[trees.e]\nnixpkgs = "embedded"\n[toolchains.simulator]\n[sets]\nall = ["hello"]\n')
+def test_a_store_that_does_not_answer_is_no_regression(simulator: Toolchain, tmp_path: Path) -> None:
+    spec = make_attributes_spec(tmp_path, make_tree(tmp_path / "tree"), simulator, "good")
     common = ("run", "--spec", spec, "--ledger", tmp_path / "l", "--nix-store")
     for address in ("nonsense://x", f"unix://{tmp_path}/no-socket"):
         code, document, _ = matrix(*common, address)

@@ -209,7 +209,8 @@ def test_the_command_says_no(bench: Bench) -> None:
     assert "there is ordinary code" in done.stderr
 
 
-def test_the_command_does_not_know(bench: Bench) -> None:
+def test_the_command_does_not_know(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(bench.root / "data"))  # no toolchain that another test installed
     (bench.root / "empty").mkdir()
     done = filcross("verify", bench.root / "empty", "--trust-runtime", bench.toolchain.root, "--json")
     assert (done.exit_code, document(done)["verdict"]) == (4, "unknown")
