@@ -12,13 +12,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import hmac
 import marshal
 import os
-import secrets
 import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -64,6 +61,8 @@ class Kept:
 
     def read(self, name: str) -> Any:  # noqa: ANN401
         """Return the content of the entry `name`, `None` where there is none that can be trusted."""
+        from hmac import compare_digest
+
         file = self._file(name)
         try:
             raw, _ = _regular(file)
@@ -72,12 +71,14 @@ class Kept:
         with contextlib.suppress(OSError):
             os.utime(file)  # what is used is not pruned
         content = memoryview(raw)[_CODE_BYTES:]
-        if not hmac.compare_digest(raw[:_CODE_BYTES], self._code(file, content)):
+        if not compare_digest(raw[:_CODE_BYTES], self._code(file, content)):
             return None
         return marshal.loads(content)  # noqa: S302  (this user's own: the code says so)
 
     def write(self, name: str, content: Any) -> None:  # noqa: ANN401
         """Keep `content` (plain data) as the entry `name`; where that is not possible, nothing is kept."""
+        import tempfile
+
         packed = marshal.dumps(content)
         if len(packed) + _CODE_BYTES > _MAX_ENTRY:
             return
@@ -134,6 +135,9 @@ def key(file: Path) -> bytes:
     found = _key(file)
     if found is not None:
         return found
+    import secrets
+    import tempfile
+
     with contextlib.suppress(FileNotFoundError):
         if not os.geteuid() and file.lstat().st_uid:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), os.fspath(file))
