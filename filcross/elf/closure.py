@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import struct
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -53,6 +54,7 @@ class Places:
 
     def __init__(self) -> None:
         self._inodes: dict[str, tuple[int, int] | None] = {}
+        self._links: set[str] = set()
         self._steady: dict[str, bool] = {}
         self._real: dict[str, str] = {}
         self._search: dict[str, str] = {}
@@ -62,12 +64,20 @@ class Places:
         """Return the device and inode at `path`, behind links; `None` if there is nothing."""
         if path not in self._inodes:
             try:
-                status = os.stat(path)  # noqa: PTH116
+                status = os.lstat(path)  # one question for what is no link
+                if stat.S_ISLNK(status.st_mode):
+                    self._links.add(path)
+                    status = os.stat(path)  # noqa: PTH116
             except OSError:
                 self._inodes[path] = None
             else:
                 self._inodes[path] = (status.st_dev, status.st_ino)
         return self._inodes[path]
+
+    def is_link(self, path: str) -> bool:
+        """Return whether `path` itself is a symbolic link."""
+        self.inode(path)
+        return path in self._links
 
     def is_steady(self, path: str) -> bool:
         """Return whether every process that opens `path` gets the same file."""
@@ -76,7 +86,7 @@ class Places:
             folder, _, name = path.rpartition("/")
             if folder not in self._steady:
                 self._steady[folder] = is_steady(folder)
-            plain = name not in _ODD and self._steady[folder] and not os.path.islink(path)  # noqa: PTH114
+            plain = name not in _ODD and self._steady[folder] and not self.is_link(path)
             found = self._steady[path] = plain or is_steady(path)
         return found
 

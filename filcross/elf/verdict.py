@@ -34,6 +34,8 @@ UNSEEN = ("unreadable folder", "vanished")
 MAX_EVIDENCE = 200
 _END = "\0"
 
+_SEVERITIES = {"E": "error", "N": "unknown", "W": "warning"}
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Finding:
@@ -72,7 +74,7 @@ class Finding:
     @property
     def severity(self) -> str:
         """Return `error`, `unknown`, `warning` or `info`, told from the code's letter."""
-        return {"E": "error", "N": "unknown", "W": "warning"}.get(self.code[5:6], "info")
+        return _SEVERITIES.get(self.code[5:6], "info")
 
 
 class Library(NamedTuple):
