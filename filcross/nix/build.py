@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import deque
@@ -96,8 +95,8 @@ class _Tracker:
     def __init__(
         self,
         watcher: Watcher | None,
-        is_there: Callable[[str], bool] = lambda _: False,
-        record: Callable[[history.Build], None] | None = None,
+        is_there: Callable[[str], bool],
+        record: Callable[[history.Build], None] | None,
     ) -> None:
         self._watcher = watcher
         self._is_there = is_there
@@ -105,10 +104,14 @@ class _Tracker:
         self._parser = events.Parser()
         self._active: dict[int, _Active] = {}
         self._progress: events.Progress | None = None
-        self._failed = 0
         self.tails: dict[str, tuple[str, ...]] = {}
         self.errors: dict[str, str] = {}
         self.other_errors: list[str] = []
+
+    def begin(self) -> None:
+        """Forget what another Nix was doing: it has ended, and this one counts anew."""
+        self._active.clear()
+        self._progress = None
 
     def feed(self, line: str) -> None:
         event = self._parser.feed(line)
@@ -156,19 +159,13 @@ class _Tracker:
     def _stop(self, active: _Active) -> None:
         self.tails[active.derivation] = tuple(active.tail)
         seconds = time.monotonic() - active.since
-        failed = active.derivation in self.errors or self._has_failed(active.derivation)
-        self._failed += failed
+        # Nix says why a build failed when all have ended; and one that it gave up ends like any other.
+        failed = active.derivation in self.errors or not self._is_there(active.derivation)
         name = package_name(active.derivation)
         if self._watcher is not None:
             self._watcher.finished(name, seconds, failed=failed)
-        if self._record is not None and not failed and _has_outputs(active.derivation):
+        if self._record is not None and not failed:
             self._record(history.Build(active.derivation, name, seconds))
-
-    def _has_failed(self, derivation: str) -> bool:
-        """Say whether a build that ended has failed, although Nix did not say so yet (of one, at the end)."""
-        if self._progress is None or self._progress.failed <= self._failed:
-            return False
-        return not self._is_there(derivation)
 
     def _error(self, text: str) -> None:
         if _VICTIM.search(text):
@@ -193,11 +190,6 @@ class _Tracker:
 def _shortened(line: str) -> str:
     more = len(line) - LONGEST_LINE
     return line if more <= 0 else f"{line[:LONGEST_LINE]}… and {more} more characters"
-
-
-def _has_outputs(derivation: str) -> bool:
-    """Say whether a build that ended left its outputs (one that failed or was stopped did not)."""
-    return all(os.path.lexists(path) for path in graph.outputs(derivation).values())
 
 
 def package_name(store_path: str) -> str:
@@ -225,7 +217,8 @@ def build(
     roots.mkdir(parents=True, exist_ok=True)
 
     def is_there(derivation: str) -> bool:
-        return not nix.invalid_paths(list(nix.outputs(derivation).values()))
+        outputs = list(nix.outputs(derivation).values())
+        return len(nix.invalid_paths(outputs)) < len(outputs)  # another machine may keep some of them
 
     tracker = _Tracker(watcher, is_there, record)
     left = list(dict.fromkeys(wanted.values()))
@@ -235,6 +228,7 @@ def build(
         arguments += ["--add-root", roots / f"out{len(results) or ''}", "--indirect"]
         if keep_going:
             arguments.append("--keep-going")
+        tracker.begin()
         nix.run("nix-store", *arguments, check=False, timeout=None, on_stderr=tracker.feed)
         # Some errors (outputs that refer to each other) end Nix, and what it builds beside is tried again.
         ended = {each: _result(nix, each, tracker) for each in left}

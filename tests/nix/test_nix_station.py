@@ -222,7 +222,10 @@ def test_an_error_that_ends_nix_costs_the_others_nothing(
         name: nix.run("nix-instantiate", file, "-A", name, "--argstr", "salt", str(tmp_path)).stdout.strip()
         for name in ("cycle", "bad", "good")
     }
-    results = {item.attribute: item for item in build.build(nix, wanted, roots=tmp_path / "roots")}
+    recorder = Recorder()
+    built = build.build(nix, wanted, roots=tmp_path / "roots", watcher=recorder)
+    results = {item.attribute: item for item in built}
+    assert recorder.ended == {"cycle": True, "bad": True, "good": False}
     assert results["good"].built
     (cause,) = results["bad"].causes
     assert (cause.derivation, cause.tail) == (wanted["bad"], ("oops",))
