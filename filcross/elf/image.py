@@ -163,9 +163,8 @@ class SymbolTable:
         number, strings = len(self), self.strings
         if number * len(strings) <= _MAX_SYMBOL_NAMES:
             return self  # even if each name were all of them
-        block = _MAX_SYMBOL_NAMES // (
-            2 * number
-        )  # a run without NUL that is twice as long would fill a block
+        # A run without NUL that is twice as long would fill a block.
+        block = _MAX_SYMBOL_NAMES // (2 * number)
         if block and all(strings.find(b"\0", at, at + block) >= 0 for at in range(0, len(strings), block)):
             return self
         total = 0

@@ -85,33 +85,35 @@ def runtime_closure(paths: Sequence[Path]) -> Closure:
 def nar_hashes(paths: Sequence[Path]) -> dict[str, str]:
     """Return the NAR hashes of those store paths that Nix knows; nothing of a store that cannot be asked."""
     found: dict[str, str] = {}
-    for folder in dict.fromkeys(path.parent for path in paths):
-        chosen = [path for path in paths if path.parent == folder]
-        for start in range(0, len(chosen), _AT_ONCE):
-            part = chosen[start : start + _AT_ONCE]
-            hashes = _lines(folder, "--query", "--hash", *part)
-            if hashes is None:  # for one of them, none is told
-                invalid = set(_lines(folder, "--check-validity", "--print-invalid", *part) or map(str, part))
-                part = [path for path in part if str(path) not in invalid]
-                hashes = _lines(folder, "--query", "--hash", *part) if part else None
-            if hashes is not None and len(hashes) == len(part):
-                found.update(zip(map(str, part), hashes, strict=True))
+    for folder, part in _parts(paths):
+        hashes = _lines(folder, "--query", "--hash", *part)
+        if hashes is None:  # for one of them, none is told
+            invalid = set(_lines(folder, "--check-validity", "--print-invalid", *part) or map(str, part))
+            part = [path for path in part if str(path) not in invalid]  # noqa: PLW2901
+            hashes = _lines(folder, "--query", "--hash", *part) if part else None
+        if hashes is not None and len(hashes) == len(part):
+            found.update(zip(map(str, part), hashes, strict=True))
     return found
 
 
 def hashes_below(paths: Sequence[Path]) -> dict[str, str]:
     """Return the NAR hashes of store paths that Nix knows and of all that they refer to."""
     below: dict[Path, None] = {}
+    for folder, part in _parts(paths):
+        lines = _lines(folder, "--query", "--requisites", *part)
+        if lines is None:  # for one of them, none is told
+            known = nar_hashes(part)
+            lines = _lines(folder, "--query", "--requisites", *known) if known else []
+        below.update(dict.fromkeys(map(Path, lines or ())))
+    return nar_hashes(list(below))
+
+
+def _parts(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield each store's folder and those of `paths` that are in it, as many as one question may name."""
     for folder in dict.fromkeys(path.parent for path in paths):
         chosen = [path for path in paths if path.parent == folder]
         for start in range(0, len(chosen), _AT_ONCE):
-            part = chosen[start : start + _AT_ONCE]
-            lines = _lines(folder, "--query", "--requisites", *part)
-            if lines is None:  # for one of them, none is told
-                known = nar_hashes(part)
-                lines = _lines(folder, "--query", "--requisites", *known) if known else []
-            below.update(dict.fromkeys(map(Path, lines or ())))
-    return nar_hashes(list(below))
+            yield folder, chosen[start : start + _AT_ONCE]
 
 
 def _lines(folder: Path, *arguments: str | Path) -> list[str] | None:
